@@ -1,0 +1,92 @@
+"""The options that several commands share, each said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ltvforecast.config import read_settings_file
+
+__all__ = [
+    "AmountUnit", "AsOf", "Column", "Config", "Currency", "DateFormat", "Debug", "Decimal",
+    "Duplicates", "Json", "OnBadRows", "Overwrite", "Pending", "Quiet", "Refunds", "Seed",
+    "Sheet", "Source", "TimeZone", "TrimIds", "Workers",
+]
+
+
+def _take_settings(context: typer.Context, path: Path | None) -> Path | None:
+    if path is not None:
+        known = {
+            parameter.name
+            for parameter in context.command.params
+            if parameter.name and parameter.name not in ("config", "help")
+        }
+        command = context.info_name or ""
+        context.default_map = dict(read_settings_file(path, command=command, known=known))
+    return path
+
+
+Source = Annotated[
+    str, typer.Argument(metavar="TRANSACTIONS", help="CSV, Parquet or Excel file of transactions.")
+]
+Column = Annotated[
+    list[str] | None,
+    typer.Option(help="Say which column plays a role: customer_id=CustKey. Repeatable."),
+]
+AmountUnit = Annotated[
+    Literal["units", "cents"] | None,
+    typer.Option(help="Whether amounts are in whole units of money or in cents."),
+]
+Decimal = Annotated[
+    Literal["point", "comma"], typer.Option(help="How decimals are written in text amounts.")
+]
+DateFormat = Annotated[
+    str | None, typer.Option(help="Format of dates that are not ISO, such as %d/%m/%Y.")
+]
+TimeZone = Annotated[
+    str | None, typer.Option("--timezone", help="Zone in which a day begins, for zoned times.")
+]
+Currency = Annotated[
+    str | None, typer.Option(help="Keep only this currency when there are several.")
+]
+Refunds = Annotated[
+    Literal["net", "drop", "error"], typer.Option(help="What to do with refunds.")
+]
+Pending = Annotated[
+    Literal["keep", "drop"], typer.Option(help="What to do with rows whose status is pending.")
+]
+Duplicates = Annotated[
+    Literal["drop", "keep", "error"], typer.Option(help="What to do with repeated rows.")
+]
+OnBadRows = Annotated[
+    Literal["fail", "reject"],
+    typer.Option(help="Refuse the file when rows can't be read, or go on without them."),
+]
+TrimIds = Annotated[
+    bool, typer.Option("--trim-ids", help="Ignore spaces around and doubled inside ids.")
+]
+Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel file.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", help="Last day the model may know of [default: last purchase]."),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an output that is already there.")
+]
+Seed = Annotated[int, typer.Option(help="Seed of all randomness.", min=0)]
+Workers = Annotated[
+    int | None, typer.Option(help="Threads [default: all cores]. Changes no figure.", min=1)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No messages, no progress.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fault.")]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        help="TOML file with a table per command; flags win over it.",
+        is_eager=True,
+        callback=_take_settings,
+    ),
+]

@@ -1,0 +1,418 @@
+"""The frozen records that flow from stage to stage, and nothing else.
+
+Axis order is always (draw, group), (draw, customer), (draw, partner), (draw, partner, period).
+*Expected* quantities carry parameter uncertainty only; *predicted* ones (no prefix) carry
+everything that is random. Money inside :class:`Transactions` is in whole millionths of the
+currency unit, so that sums are exact.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+__all__ = [
+    "DEFAULT_SEED",
+    "MICROS",
+    "Account",
+    "AccountLine",
+    "Allocation",
+    "CustomerSummary",
+    "Diagnostics",
+    "Economics",
+    "FitSettings",
+    "FittedModel",
+    "FloatArray",
+    "ForecastSpec",
+    "Horizon",
+    "IntArray",
+    "PartnerForecast",
+    "PurchaseFit",
+    "SpendFit",
+    "TimeUnit",
+    "Transactions",
+]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+TimeUnit = Literal["day", "week", "month"]
+Disposition = Literal["kept", "adjusted", "rejected"]
+
+DEFAULT_SEED = 20_260_101
+"""Seed of all randomness unless another is given."""
+
+MICROS = 1_000_000
+"""Millionths in one unit of money."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLine:
+    """One reason for which rows were kept, adjusted or rejected, and the money it touched.
+
+    Attributes
+    ----------
+    disposition : {"kept", "adjusted", "rejected"}
+    reason : str
+        Short fixed name, for example ``"duplicate"``.
+    explanation : str
+        The same in plain words, with what was done.
+    rows : int
+    money_in_micros, money_out_micros : int
+        Signed money on these rows as read (refunds negative), and what of it became purchases.
+        Rows whose amount can't be read count as 0 money.
+    first_rows : tuple of int
+        The first few rows concerned, as numbered in the source.
+    examples : tuple of str
+        What stood there, for the same rows.
+    """
+
+    disposition: Disposition
+    reason: str
+    explanation: str
+    rows: int
+    money_in_micros: int
+    money_out_micros: int
+    first_rows: tuple[int, ...] = ()
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Every row and every unit of money of a source: kept, adjusted or rejected; it adds up.
+
+    The rows of ``lines`` sum to ``rows_read``; their ``money_in_micros`` to the money read.
+    """
+
+    source: str
+    rows_read: int
+    columns: Mapping[str, str]
+    lines: tuple[AccountLine, ...]
+    notes: tuple[str, ...] = ()
+    currency: str | None = None
+    timezone: str | None = None
+
+    @property
+    def money_read_micros(self) -> int:
+        """Signed money on all readable rows, in millionths."""
+        return sum(line.money_in_micros for line in self.lines)
+
+    @property
+    def money_kept_micros(self) -> int:
+        """Money that became purchases, in millionths."""
+        return sum(line.money_out_micros for line in self.lines)
+
+    def rows_with(self, disposition: Disposition) -> int:
+        """Count the rows with this disposition."""
+        return sum(line.rows for line in self.lines if line.disposition == disposition)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transactions:
+    """Validated rows, refunds not yet netted (what counts as refunded depends on ``as_of``).
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        One row a transaction: ``row`` (int64, as numbered in the source), ``partner_id`` and
+        ``customer_id`` (str), ``day`` (int64, days since 1970-01-01), ``amount_micros`` (int64;
+        sales >= 0, refunds < 0), ``refunded_micros`` (int64 >= 0, already known to be refunded
+        on this very row), ``transaction_id`` (str or missing), ``revenue_stream`` (only if given).
+    rejects : pandas.DataFrame
+        Rejected rows: ``row``, ``reason``, ``detail`` and the source's own columns as text.
+    quality : Account
+        Account of the reading alone, before refunds are netted and ``as_of`` is applied.
+    refunds : {"net", "drop", "error"}
+        What to do with refunds when they are netted.
+    """
+
+    frame: pd.DataFrame
+    rejects: pd.DataFrame
+    quality: Account
+    refunds: Literal["net", "drop", "error"] = "net"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """How the partner of a future purchase is drawn, for customers with several partners.
+
+    A customer's shares are ``(1 - novelty) * share + novelty * programme share``; in each draw
+    they vary as a Dirichlet with this ``concentration`` (infinite: no variation).
+
+    Attributes
+    ----------
+    rule : {"share", "first", "last", "linear", "position"}
+    half_life_days : float
+        Recency weighting of past value; infinite = none.
+    novelty : float
+        Probability that a purchase goes to a partner drawn from the whole programme.
+    concentration : float
+    how : str
+        Plain words: how these were chosen, and from how many purchases.
+    """
+
+    rule: str
+    half_life_days: float = np.inf
+    novelty: float = 0.0
+    concentration: float = np.inf
+    how: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerSummary:
+    """What the models need to know of every customer, and what the roll-up needs of partners.
+
+    Attributes
+    ----------
+    customers : pandas.DataFrame
+        Sorted by ``customer_id``, one row a customer: ``customer_id`` (str), ``partner_id`` (str,
+        the main one: largest share), ``frequency`` (int64, repeat purchase days), ``recency`` and
+        ``T`` (float64, in ``time_unit``), ``monetary_value`` (float64, mean value of the repeat
+        purchase days, 0 if there are none), ``first_value`` (float64, value of the first purchase
+        day), ``spend_n`` (int64, purchase days with value > 0, first included), ``spend_sum``,
+        ``spend_log_sum`` (float64, over those days), ``revenue_to_date`` (float64).
+    partner_ids : tuple of str
+        Sorted. Index into it is "partner" in the arrays below.
+    share_start : int64 array, shape (n_customers + 1,)
+    share_partner : int64 array, shape (n_shares,)
+    share_weight : float64 array, shape (n_shares,)
+        Compressed rows: customer ``i`` has partners ``share_partner[share_start[i]:share_start[i+1]]``
+        with these weights, which add to one.
+    programme_share : float64 array, shape (n_partners,)
+        Recency-weighted share of each partner in the whole programme; adds to one.
+    history : pandas.DataFrame
+        ``partner_id``, ``day`` (int64), ``revenue`` (float64), ``purchases`` (int64): one row per
+        partner and day with any purchase up to ``as_of``.
+    partner_customers : int64 array, shape (n_partners,)
+        Distinct customers who ever bought through each partner.
+    as_of : datetime.date
+        End of the last day the model may know of.
+    time_unit : {"day", "week", "month"}
+    allocation : Allocation
+    account : Account
+        Complete account, refunds netted and ``as_of`` applied.
+    warnings : tuple of str
+        Model-fitness warnings in plain words.
+    fingerprint : str
+        SHA-256 over the summary's content.
+    """
+
+    customers: pd.DataFrame
+    partner_ids: tuple[str, ...]
+    share_start: IntArray
+    share_partner: IntArray
+    share_weight: FloatArray
+    programme_share: FloatArray
+    history: pd.DataFrame
+    partner_customers: IntArray
+    as_of: dt.date
+    time_unit: TimeUnit
+    allocation: Allocation
+    account: Account
+    warnings: tuple[str, ...] = ()
+    fingerprint: str = ""
+
+    def __len__(self) -> int:
+        """Count the customers."""
+        return len(self.customers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostics:
+    """Whether a fit is to be trusted, in numbers and in words.
+
+    Attributes
+    ----------
+    trusted : bool
+    verdict : str
+        Plain words for a reader who never heard of k-hat.
+    k_hat, effective_draws, gradient_norm : float or None
+        Pareto k of the importance weights, their effective sample size, and the largest
+        component of the gradient at the optimum (log-parameter scale). None where not used.
+    flags : tuple of str
+        Plain-words findings: boundary, prior-dominated, ...
+    """
+
+    trusted: bool
+    verdict: str
+    k_hat: float | None = None
+    effective_draws: float | None = None
+    gradient_norm: float | None = None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseFit:
+    """Fitted purchase process: parameter draws of shape (draw, group), in the model's time unit.
+
+    A point fit is one draw; a pooled fit has one group.
+
+    Attributes
+    ----------
+    model : {"bg-nbd"}
+    draws : mapping of str to float64 array, shape (draw, group)
+        ``r, alpha, a, b``.
+    point : mapping of str to float
+        The maximum (of the likelihood for ``mle``, of the posterior for ``laplace``).
+    log_likelihood : float
+        At ``point``.
+    """
+
+    model: str
+    draws: Mapping[str, FloatArray]
+    point: Mapping[str, float]
+    log_likelihood: float
+    diagnostics: Diagnostics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendFit:
+    """Fitted spend per purchase: ``p, q, v`` of shape (draw, group), and ``zero_share``.
+
+    Attributes
+    ----------
+    model : {"gamma-gamma", "gamma-gamma-mean"}
+        ``gamma-gamma``: likelihood of the individual amounts; ``gamma-gamma-mean``: the published
+        likelihood of the mean repeat purchase.
+    first_purchase : bool
+        Whether the first purchase informs the customer's spend level.
+    draws : mapping of str to float64 array, shape (draw, group)
+        ``p, q, v`` and ``zero_share`` (probability that a purchase is worth nothing).
+    """
+
+    model: str
+    first_purchase: bool
+    draws: Mapping[str, FloatArray]
+    point: Mapping[str, float]
+    log_likelihood: float
+    diagnostics: Diagnostics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitSettings:
+    """What the user asked of a fit."""
+
+    method: Literal["laplace", "mle"] = "laplace"
+    model: Literal["bg-nbd"] = "bg-nbd"
+    spend: Literal["gamma-gamma", "gamma-gamma-mean"] = "gamma-gamma"
+    draws: int = 1000
+    seed: int = DEFAULT_SEED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedModel:
+    """A fitted programme: purchase process, spend, and the summary they are applied to."""
+
+    purchase: PurchaseFit
+    spend: SpendFit
+    summary: CustomerSummary
+    settings: FitSettings
+    package_version: str
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """Parameter draws with dimensions (chain, draw), as ArviZ takes them.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``r, alpha, a, b, p, q, v, zero_share``; one chain.
+        """
+        both = {**self.purchase.draws, **self.spend.draws}
+        return xr.Dataset(
+            {name: (("chain", "draw"), values[None, :, 0]) for name, values in both.items()}
+        )
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th scope='row'>{escape(name)}</th><td>{float(np.mean(draws)):.4g}</td>"
+            f"<td>{float(np.std(draws)):.2g}</td></tr>"
+            for name, draws in {**self.purchase.draws, **self.spend.draws}.items()
+        )
+        return (
+            f"<p><b>{escape(self.purchase.model)} + {escape(self.spend.model)}</b>, "
+            f"{len(self.summary):,} customers as of {self.summary.as_of}: "
+            f"{escape(self.purchase.diagnostics.verdict)}</p>"
+            "<table><thead><tr><th>parameter</th><th>mean</th><th>sd</th></tr></thead>"
+            f"<tbody>{rows}</tbody></table>"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Economics:
+    """Money terms of the programme.
+
+    Attributes
+    ----------
+    margin : float
+        Gross margin as a share of revenue, 0 to 1.
+    commission : float
+        Commission as a share of revenue, 0 to 1.
+    discount_rate : float
+        Effective annual rate, 0.10 = 10 % a year.
+    """
+
+    margin: float = 1.0
+    commission: float = 0.0
+    discount_rate: float = 0.10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Horizon:
+    """How far ahead, as asked and in days."""
+
+    text: str
+    days: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastSpec:
+    """What the user asked of a forecast."""
+
+    horizon: Horizon
+    draws: int = 1000
+    levels: tuple[int, ...] = (50, 80, 90)
+    economics: Economics = field(default_factory=Economics)
+    seed: int = DEFAULT_SEED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerForecast:
+    """What each partner is worth, with draws.
+
+    Attributes
+    ----------
+    partners, customers, periods : pandas.DataFrame
+        The columns of ``partners.csv``, ``customers.parquet`` and ``periods.csv``.
+    programme : mapping
+        The same names for the whole programme, with its own joint intervals.
+    draws : xarray.Dataset
+        ``existing_revenue``, ``ltv``, ``commission``, ``active_customers`` with dimensions
+        (draw, partner).
+    history : pandas.DataFrame
+        Revenue by partner and day up to ``as_of`` (see :class:`CustomerSummary`).
+    spec : ForecastSpec
+    provenance : mapping
+        Where the model and the data came from: everything the report says about itself.
+    """
+
+    partners: pd.DataFrame
+    customers: pd.DataFrame
+    periods: pd.DataFrame
+    programme: Mapping[str, object]
+    draws: xr.Dataset
+    history: pd.DataFrame
+    spec: ForecastSpec
+    provenance: Mapping[str, object]
+
+    def _repr_html_(self) -> str:
+        shown = [c for c in ("partner_id", "customers", "revenue_to_date", "ltv", "ltv_lo_90",
+                             "ltv_hi_90", "p_churn", "tail") if c in self.partners]
+        return str(self.partners[shown].head(10).to_html(index=False, escape=True))
