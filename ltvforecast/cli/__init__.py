@@ -16,7 +16,7 @@ from ltvforecast.errors import LTVForecastError
 __all__ = ["main"]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 (an exit each)
     """Run one command and return its exit code.
 
     Parameters
@@ -35,8 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         returned = app(words, standalone_mode=False)
     except LTVForecastError as error:
         return _refuse(
-            words, code=error.exit_code, found=error.found, expected=error.expected,
-            remedy=error.remedy, kind=type(error).__name__,
+            words,
+            code=error.exit_code,
+            found=error.found,
+            expected=error.expected,
+            remedy=error.remedy,
+            kind=type(error).__name__,
         )
     except Exit as stop:
         return stop.exit_code
@@ -46,19 +50,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TyperException as error:
         if "--json" in words:
             return _refuse(
-                words, code=error.exit_code, found=error.format_message(),
+                words,
+                code=error.exit_code,
+                found=error.format_message(),
                 expected="a command and options as in --help",
-                remedy="correct the command line", kind="UsageError",
+                remedy="correct the command line",
+                kind="UsageError",
             )
         error.show()
         return error.exit_code
-    except Exception as error:  # the last net: a user never sees a traceback unasked
+    except Exception as error:  # noqa: BLE001 (the last net: no traceback unasked)
         if "--debug" in words:
             traceback.print_exc()
         return _refuse(
-            words, code=1, found=f"an unforeseen {type(error).__name__}: {error}",
+            words,
+            code=1,
+            found=f"an unforeseen {type(error).__name__}: {error}",
             expected="a run without surprises: this is a fault of ltvforecast, not of your data",
-            remedy="run again with --debug and report what it prints", kind="UnforeseenError",
+            remedy="run again with --debug and report what it prints",
+            kind="UnforeseenError",
         )
     return returned if isinstance(returned, int) else 0
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from ltvforecast.cli import options as opt
-from ltvforecast.cli.terminal import Terminal
-from ltvforecast.config import parse_as_of, parse_columns, parse_levels
-from ltvforecast.errors import TransactionError
-from ltvforecast.types import (
-    DEFAULT_SEED,
-    Account,
-    CustomerSummary,
-    Economics,
-    FittedModel,
-    PartnerForecast,
-    Transactions,
+from ltvforecast.cli.lines import (
+    forecast_lines,
+    model_lines,
+    model_record,
+    summary_lines,
+    summary_record,
 )
+from ltvforecast.cli.terminal import Terminal
+from ltvforecast.config import Reading, parse_as_of, parse_columns, parse_levels
+from ltvforecast.errors import TransactionError
+from ltvforecast.output import refuse_existing, whole_folder
+from ltvforecast.types import DEFAULT_SEED, Economics, Transactions
 
 __all__ = ["app"]
+
+DEMO_AS_OF = "2017-12-31"
 
 app = typer.Typer(
     name="ltvforecast",
@@ -40,6 +41,7 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def ltvforecast(
     context: typer.Context,
+    *,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Forecast partner lifetime value from transactions."""
@@ -57,9 +59,7 @@ def ltvforecast(
 def check(
     source: opt.Source,
     *,
-    rejects: Annotated[
-        Path | None, typer.Option(help="Write the rejected rows to this CSV file.")
-    ] = None,
+    rejects: opt.Rejects = None,
     as_of: opt.AsOf = None,
     column: opt.Column = None,
     amount_unit: opt.AmountUnit = None,
@@ -85,15 +85,302 @@ def check(
     """
     from ltvforecast.data.account import account_lines, account_record
     from ltvforecast.data.summary import summarize
-    from ltvforecast.data.transactions import read_transactions, write_rejects
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
+    reading = Reading(
+        columns=parse_columns(column or []),
+        amount_unit=amount_unit,
+        decimal=decimal,
+        date_format=date_format,
+        timezone=timezone,
+        currency=currency,
+        refunds=refunds,
+        pending=pending,
+        duplicates=duplicates,
+        on_bad_rows=on_bad_rows,
+        trim_ids=trim_ids,
+        sheet=sheet,
+    )
+    transactions = _read(source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite)
+    summary = summarize(transactions, as_of=parse_as_of(as_of), attribution="share")
+    terminal.show("\n".join([*account_lines(summary.account), "", *summary_lines(summary)]))
+    terminal.finish(
+        "check",
+        {"account": account_record(summary.account), **summary_record(summary)},
+        warnings=summary.warnings,
+        outputs=[] if rejects is None else [str(rejects)],
+    )
+
+
+@app.command()
+def fit(
+    source: opt.Source,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the model [default: models/NAME-OF-FILE].")
+    ] = None,
+    method: Annotated[
+        Literal["laplace", "mle"],
+        typer.Option(help="Posterior draws (laplace), or the likelihood's maximum only (mle)."),
+    ] = "laplace",
+    model: Annotated[Literal["bg-nbd"], typer.Option(help="Purchase process.")] = "bg-nbd",
+    spend: Annotated[
+        Literal["gamma-gamma", "gamma-gamma-mean"],
+        typer.Option(help="Spend by individual amounts, or by the published mean of repeats."),
+    ] = "gamma-gamma",
+    attribution: Annotated[
+        Literal["share", "first", "last", "linear", "position", "error"],
+        typer.Option(help="Which partner a customer of several counts for."),
+    ] = "share",
+    time_unit: Annotated[
+        Literal["day", "week", "month"], typer.Option(help="Unit of the model's parameters.")
+    ] = "day",
+    draws: Annotated[int, typer.Option(help="Posterior draws.", min=100, max=20_000)] = 1000,
+    seed: opt.Seed = DEFAULT_SEED,
+    rejects: opt.Rejects = None,
+    as_of: opt.AsOf = None,
+    column: opt.Column = None,
+    amount_unit: opt.AmountUnit = None,
+    decimal: opt.Decimal = "point",
+    date_format: opt.DateFormat = None,
+    timezone: opt.TimeZone = None,
+    currency: opt.Currency = None,
+    refunds: opt.Refunds = "net",
+    pending: opt.Pending = "keep",
+    duplicates: opt.Duplicates = "drop",
+    on_bad_rows: opt.OnBadRows = "fail",
+    trim_ids: opt.TrimIds = False,
+    sheet: opt.Sheet = None,
+    overwrite: opt.Overwrite = False,
+    config: opt.Config = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Fit the purchase and spend models to a file of transactions, and save them.
+
+    Example: ltvforecast fit orders.csv --as-of 2025-12-31 --out models/orders
+    """
+    from ltvforecast.data.summary import summarize
+    from ltvforecast.fitting.fit_model import fit as fit_model
+    from ltvforecast.fitting.store import save_model
+
+    terminal = Terminal(as_json=as_json, quiet=quiet)
+    folder = out or Path("models") / Path(source).stem
+    refuse_existing(folder, overwrite=overwrite)
+    reading = Reading(
+        columns=parse_columns(column or []),
+        amount_unit=amount_unit,
+        decimal=decimal,
+        date_format=date_format,
+        timezone=timezone,
+        currency=currency,
+        refunds=refunds,
+        pending=pending,
+        duplicates=duplicates,
+        on_bad_rows=on_bad_rows,
+        trim_ids=trim_ids,
+        sheet=sheet,
+    )
+    transactions = _read(source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite)
+    summary = summarize(
+        transactions, as_of=parse_as_of(as_of), attribution=attribution, time_unit=time_unit
+    )
+    for line in summary_lines(summary):
+        terminal.say(line)
+    with terminal.progress() as progress:
+        fitted = fit_model(
+            summary,
+            method=method,
+            model=model,
+            spend=spend,
+            draws=draws,
+            seed=seed,
+            progress=progress,
+        )
+    save_model(fitted, folder, overwrite=overwrite)
+    terminal.show("\n".join([*model_lines(fitted), f"model saved in {folder}"]))
+    terminal.finish("fit", model_record(fitted), warnings=summary.warnings, outputs=[str(folder)])
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `fit` wrote.")],
+    *,
+    horizon: Annotated[
+        str, typer.Option(help="How far ahead: 90d, 26w, 12mo, 2y, or an end date.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the forecast [default: forecasts/MODEL].")
+    ] = None,
+    draws: Annotated[int, typer.Option(help="Simulated futures.", min=100, max=20_000)] = 1000,
+    levels: Annotated[str, typer.Option(help="Interval levels in percent.")] = "50,80,90",
+    discount_rate: Annotated[
+        float, typer.Option(help="Effective annual rate: 0.10 is 10 % a year.")
+    ] = Economics().discount_rate,
+    margin: Annotated[
+        float, typer.Option(help="Gross margin as a share of revenue.")
+    ] = Economics().margin,
+    commission: Annotated[
+        float, typer.Option(help="Commission as a share of revenue.")
+    ] = Economics().commission,
+    seed: opt.Seed = DEFAULT_SEED,
+    workers: opt.Workers = None,
+    overwrite: opt.Overwrite = False,
+    config: opt.Config = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Forecast every partner from a saved model.
+
+    Example: ltvforecast predict models/orders --horizon 12mo --out forecasts/orders
+    """
+    from ltvforecast.fitting.store import load_model
+    from ltvforecast.forecast.predict import predict as predict_partners
+    from ltvforecast.forecast.store import save_forecast
+
+    terminal = Terminal(as_json=as_json, quiet=quiet)
+    folder = out or Path("forecasts") / model.name
+    refuse_existing(folder, overwrite=overwrite)
+    with terminal.progress() as progress:
+        forecast = predict_partners(
+            load_model(model),
+            horizon=horizon,
+            economics=Economics(margin=margin, commission=commission, discount_rate=discount_rate),
+            draws=draws,
+            levels=parse_levels(levels),
+            seed=seed,
+            workers=workers,
+            progress=progress,
+        )
+    save_forecast(forecast, folder, overwrite=overwrite)
+    terminal.show("\n".join([*forecast_lines(forecast), f"forecast saved in {folder}"]))
+    terminal.finish("predict", {"programme": dict(forecast.programme)}, outputs=[str(folder)])
+
+
+@app.command()
+def report(
+    forecast: Annotated[
+        Path, typer.Argument(metavar="FORECAST", help="Folder that `predict` wrote.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="The report, an .html file.")] = Path("report.html"),
+    overwrite: opt.Overwrite = False,
+    config: opt.Config = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Write the report for people who never see code.
+
+    Example: ltvforecast report forecasts/orders --out orders.html
+    """
+    from ltvforecast.forecast.store import load_forecast
+    from ltvforecast.report.html import write_report
+
+    terminal = Terminal(as_json=as_json, quiet=quiet)
+    write_report(load_forecast(forecast), out, overwrite=overwrite)
+    terminal.show(f"report written to {out}")
+    terminal.finish("report", {}, outputs=[str(out)])
+
+
+@app.command()
+def simulate(
+    *,
+    out: Annotated[Path, typer.Option(help="The .parquet file; the truth goes beside it.")],
+    partners: Annotated[int, typer.Option(min=1)] = 200,
+    customers: Annotated[int, typer.Option(min=1)] = 20_000,
+    days: Annotated[int, typer.Option(help="Length of the history.", min=2)] = 730,
+    seed: opt.Seed = DEFAULT_SEED,
+    overwrite: opt.Overwrite = False,
+    config: opt.Config = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Make up a partner programme whose truth is known, to test forecasts on.
+
+    Example: ltvforecast simulate --partners 200 --customers 20000 --out made-up.parquet
+    """
+    from ltvforecast.data.synthetic import simulate_programme, write_programme
+
+    terminal = Terminal(as_json=as_json, quiet=quiet)
+    programme = simulate_programme(partners=partners, customers=customers, days=days, seed=seed)
+    written = write_programme(programme, out, overwrite=overwrite)
+    terminal.show("\n".join(f"wrote {path}" for path in written))
+    terminal.finish("simulate", {}, outputs=[str(path) for path in written])
+
+
+@app.command()
+def demo(
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for everything.")] = Path("ltvforecast-demo"),
+    seed: opt.Seed = DEFAULT_SEED,
+    workers: opt.Workers = None,
+    overwrite: opt.Overwrite = False,
+    config: opt.Config = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Do the whole job on the shipped real data: check, fit, predict, report.
+
+    Example: ltvforecast demo
+    """
+    from ltvforecast.data.account import account_lines
+    from ltvforecast.data.datasets import load_complete_journey
+    from ltvforecast.data.summary import summarize
+    from ltvforecast.data.transactions import read_transactions
+    from ltvforecast.fitting.fit_model import fit as fit_model
+    from ltvforecast.fitting.store import save_model
+    from ltvforecast.forecast.predict import predict as predict_partners
+    from ltvforecast.forecast.store import save_forecast
+    from ltvforecast.report.html import write_report
+
+    terminal = Terminal(as_json=as_json, quiet=quiet)
+    with whole_folder(out, overwrite=overwrite) as folder, terminal.progress() as progress:
+        terminal.say("Complete Journey: a US grocer in 2017; its stores play the partners.")
+        transactions = read_transactions(load_complete_journey())
+        summary = summarize(transactions, as_of=DEMO_AS_OF)
+        for line in [*account_lines(summary.account), *summary_lines(summary)]:
+            terminal.say(line)
+        fitted = fit_model(summary, seed=seed, progress=progress)
+        save_model(fitted, folder / "model")
+        for line in model_lines(fitted):
+            terminal.say(line)
+        forecast = predict_partners(
+            fitted, horizon="12mo", seed=seed, workers=workers, progress=progress
+        )
+        save_forecast(forecast, folder / "forecast")
+        write_report(forecast, folder / "report.html")
+    terminal.show(
+        "\n".join([*forecast_lines(forecast), f"open {out / 'report.html'} in a browser"])
+    )
+    terminal.finish("demo", {"programme": dict(forecast.programme)}, outputs=[str(out)])
+
+
+def _read(
+    source: str, reading: Reading, *, terminal: Terminal, rejects: Path | None, overwrite: bool
+) -> Transactions:
+    from ltvforecast.data.account import account_lines
+    from ltvforecast.data.transactions import read_transactions, write_rejects
+
     try:
         transactions = read_transactions(
-            source, columns=parse_columns(column or []), amount_unit=amount_unit,
-            decimal=decimal, date_format=date_format, timezone=timezone, currency=currency,
-            refunds=refunds, pending=pending, duplicates=duplicates, on_bad_rows=on_bad_rows,
-            trim_ids=trim_ids, sheet=sheet,
+            source,
+            columns=reading.columns,
+            amount_unit=reading.amount_unit,
+            decimal=reading.decimal,
+            date_format=reading.date_format,
+            timezone=reading.timezone,
+            currency=reading.currency,
+            refunds=reading.refunds,
+            pending=reading.pending,
+            duplicates=reading.duplicates,
+            on_bad_rows=reading.on_bad_rows,
+            trim_ids=reading.trim_ids,
+            sheet=reading.sheet,
         )
     except TransactionError as error:
         if error.account is not None:
@@ -103,11 +390,4 @@ def check(
         raise
     if rejects is not None:
         write_rejects(transactions.rejects, rejects, overwrite=overwrite)
-    summary = summarize(transactions, as_of=parse_as_of(as_of), attribution="share")
-    terminal.show("\n".join([*account_lines(summary.account), "", *_summary_lines(summary)]))
-    terminal.finish(
-        "check",
-        {"account": account_record(summary.account), **_summary_record(summary)},
-        warnings=summary.warnings,
-        outputs=[] if rejects is None else [str(rejects)],
-    )
+    return transactions

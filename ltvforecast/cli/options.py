@@ -10,9 +10,28 @@ import typer
 from ltvforecast.config import read_settings_file
 
 __all__ = [
-    "AmountUnit", "AsOf", "Column", "Config", "Currency", "DateFormat", "Debug", "Decimal",
-    "Duplicates", "Json", "OnBadRows", "Overwrite", "Pending", "Quiet", "Refunds", "Seed",
-    "Sheet", "Source", "TimeZone", "TrimIds", "Workers",
+    "AmountUnit",
+    "AsOf",
+    "Column",
+    "Config",
+    "Currency",
+    "DateFormat",
+    "Debug",
+    "Decimal",
+    "Duplicates",
+    "Json",
+    "OnBadRows",
+    "Overwrite",
+    "Pending",
+    "Quiet",
+    "Refunds",
+    "Rejects",
+    "Seed",
+    "Sheet",
+    "Source",
+    "TimeZone",
+    "TrimIds",
+    "Workers",
 ]
 
 
@@ -51,9 +70,8 @@ TimeZone = Annotated[
 Currency = Annotated[
     str | None, typer.Option(help="Keep only this currency when there are several.")
 ]
-Refunds = Annotated[
-    Literal["net", "drop", "error"], typer.Option(help="What to do with refunds.")
-]
+Rejects = Annotated[Path | None, typer.Option(help="Write the rejected rows to this CSV file.")]
+Refunds = Annotated[Literal["net", "drop", "error"], typer.Option(help="What to do with refunds.")]
 Pending = Annotated[
     Literal["keep", "drop"], typer.Option(help="What to do with rows whose status is pending.")
 ]

@@ -1,4 +1,4 @@
-"""What goes to the screen: results to stdout, messages and progress to stderr, or one JSON object."""
+"""What goes to the screen: results to stdout, messages to stderr, or one JSON object."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ class Terminal:
         if self.quiet or self.as_json or not sys.stderr.isatty():
             yield None
             return
-        from rich.console import Console  # noqa: PLC0415 (only when a bar is shown)
-        from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-        from rich.progress import Progress as Bar  # noqa: PLC0415
+        from rich.console import Console
+        from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
 
         columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
         with Bar(*columns, console=Console(stderr=True), transient=True) as bar:

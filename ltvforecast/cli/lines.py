@@ -1,0 +1,125 @@
+"""Records as the few lines a reader needs, and as JSON."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ltvforecast.types import CustomerSummary, FittedModel, PartnerForecast
+
+__all__ = [
+    "forecast_lines",
+    "model_lines",
+    "model_record",
+    "summary_lines",
+    "summary_record",
+]
+
+TOP = 10
+
+
+def summary_lines(summary: CustomerSummary) -> list[str]:
+    """Say what the summary holds, and what is unusual about it."""
+    frequency = summary.customers["frequency"]
+    headline = (
+        f"as of {summary.as_of}: {len(summary):,} customers of {len(summary.partner_ids):,} "
+        f"partners, {int((frequency > 0).sum()):,} of them bought again, "
+        f"revenue {float(summary.customers['revenue_to_date'].sum()):,.2f}"
+    )
+    return [
+        headline,
+        f"attribution: {summary.allocation.how or summary.allocation.rule}",
+        *(f"note: {warning}" for warning in summary.warnings),
+    ]
+
+
+def summary_record(summary: CustomerSummary) -> dict[str, object]:
+    """Give the same as JSON."""
+    return {
+        "as_of": summary.as_of.isoformat(),
+        "customers": len(summary),
+        "partners": len(summary.partner_ids),
+        "repeat_customers": int((summary.customers["frequency"] > 0).sum()),
+        "revenue_to_date": round(float(summary.customers["revenue_to_date"].sum()), 6),
+        "attribution": summary.allocation.how or summary.allocation.rule,
+    }
+
+
+def model_lines(model: FittedModel) -> list[str]:
+    """Say what was fitted and whether it is to be trusted."""
+    lines = [f"seed {model.settings.seed}, method {model.settings.method}"]
+    for part in (model.purchase, model.spend):
+        values = ", ".join(
+            f"{name} {float(np.mean(draws)):.4g} (sd {float(np.std(draws)):.2g})"
+            for name, draws in part.draws.items()
+        )
+        lines.append(f"{part.model}: {values}")
+        lines.append(f"  {part.diagnostics.verdict}")
+        lines.extend(f"  note: {flag}" for flag in part.diagnostics.flags)
+    return lines
+
+
+def model_record(model: FittedModel) -> dict[str, object]:
+    """Give the same as JSON."""
+    return {
+        "as_of": model.summary.as_of.isoformat(),
+        "time_unit": model.summary.time_unit,
+        "seed": model.settings.seed,
+        "method": model.settings.method,
+        "parameters": {
+            name: {
+                parameter: {"mean": float(np.mean(draws)), "sd": float(np.std(draws))}
+                for parameter, draws in part.draws.items()
+            }
+            for name, part in (("purchase", model.purchase), ("spend", model.spend))
+        },
+        "log_likelihood": {
+            "purchase": model.purchase.log_likelihood,
+            "spend": model.spend.log_likelihood,
+        },
+        "verdict": {
+            "purchase": model.purchase.diagnostics.verdict,
+            "spend": model.spend.diagnostics.verdict,
+        },
+    }
+
+
+def forecast_lines(forecast: PartnerForecast) -> list[str]:
+    """Say what the programme is worth, and show the top of the partner table."""
+    level = max(forecast.spec.levels)
+    whole = forecast.programme
+    terms = forecast.spec.economics
+    revenue = (
+        f"customers known on {forecast.provenance['as_of']}, "
+        f"next {forecast.spec.horizon.text}: "
+        f"revenue {_money(whole['future_revenue'])} "
+        f"({level} % between {_money(whole[f'future_revenue_lo_{level}'])} "
+        f"and {_money(whole[f'future_revenue_hi_{level}'])}); new customers are not included"
+    )
+    value = (
+        f"ltv {_money(whole['ltv'])}: discounted at {terms.discount_rate:.1%} a year, "
+        f"margin {terms.margin:.0%}, commission {terms.commission:.0%}"
+    )
+    header = (
+        f"{'partner':<20}{'customers':>10}{'to date':>14}{'ltv':>14}"
+        f"{f'{level} % interval':>28}{'p_churn':>9}"
+    )
+    lines = [revenue, value, "", header]
+    for _, row in forecast.partners.head(TOP).iterrows():
+        between = f"{_money(row[f'ltv_lo_{level}'])} to {_money(row[f'ltv_hi_{level}'])}"
+        lines.append(
+            f"{_printable(str(row['partner_id'])):<20.20}{int(row['customers']):>10,}"
+            f"{_money(row['revenue_to_date']):>14}{_money(row['ltv']):>14}"
+            f"{between:>28}{float(row['p_churn']):>9.2f}"
+        )
+    if len(forecast.partners) > TOP:
+        lines.append(f"... and {len(forecast.partners) - TOP:,} more")
+    return lines
+
+
+def _money(value: object) -> str:
+    amount = float(str(value))
+    return f"{amount:,.0f}" if abs(amount) >= 1000 else f"{amount:,.2f}"
+
+
+def _printable(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in name)

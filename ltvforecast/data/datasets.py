@@ -1,0 +1,99 @@
+"""Real data to try things on: a grocer's year, shipped here, and the CDNOW cohort."""
+
+from __future__ import annotations
+
+import importlib.util
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import pandas as pd
+
+from ltvforecast.errors import LTVForecastError
+
+__all__ = ["load_cdnow_sample", "load_complete_journey"]
+
+
+def load_complete_journey() -> pd.DataFrame:
+    """Load a US grocer's year: 2,469 households, 457 stores, all of 2017; one row a basket.
+
+    Stores play the partners; 87 % of the households use several.
+
+    Returns
+    -------
+    pandas.DataFrame
+        155,848 rows: ``partner_id`` (store) and ``customer_id`` (household) as text, ``date``
+        (datetime64), ``amount`` (US dollars; 478 baskets are free), ``order_id`` and
+        ``income_band`` (a customer covariate; missing in about half of the rows).
+
+    Notes
+    -----
+    86 baskets are dated 2018-01-01, a time-zone spill. Most households "start" in the first weeks
+    because the data do, not because they were new.
+
+    References
+    ----------
+    dunnhumby, "The Complete Journey" (source files), in the form of the completejourney package;
+    CC0. See ``NOTICE.md`` beside the file.
+
+    Examples
+    --------
+    >>> baskets = load_complete_journey()
+    >>> len(baskets), baskets["customer_id"].nunique(), baskets["partner_id"].nunique()
+    (155848, 2469, 457)
+    """
+    resource = files("ltvforecast") / "data" / "files" / "complete_journey.parquet"
+    with as_file(resource) as path:
+        frame = pd.read_parquet(path)
+    return frame.astype({"partner_id": str, "customer_id": str})
+
+
+def load_cdnow_sample() -> pd.DataFrame:
+    """Load the CDNOW 1/10 sample: 2,357 customers who first bought in early 1997, to mid-1998.
+
+    The cohort on which BG/NBD and Gamma-Gamma were published.
+
+    Returns
+    -------
+    pandas.DataFrame
+        6,919 rows: ``partner_id`` (always ``"cdnow"``), ``customer_id`` (the sample's own number
+        as text, ``"0001"`` to ``"2357"``), ``date`` (datetime64), ``amount`` (US dollars).
+
+    Raises
+    ------
+    LTVForecastError
+        The lifetimes package, which ships the file, is not installed.
+
+    References
+    ----------
+    Fader & Hardie (2001), Journal of the Academy of Marketing Science 29; file
+    ``CDNOW_sample.txt`` as shipped by lifetimes 0.11.3 (MIT).
+
+    Examples
+    --------
+    >>> purchases = load_cdnow_sample()
+    >>> len(purchases), purchases["customer_id"].nunique()
+    (6919, 2357)
+    """
+    frame = pd.read_csv(
+        _cdnow_file(),
+        sep=r"\s+",
+        header=None,
+        names=["master_id", "customer_id", "date", "units", "amount"],
+        dtype={"master_id": str, "customer_id": str, "date": str},
+    )
+    frame["date"] = pd.to_datetime(frame["date"], format="%Y%m%d")
+    return frame.assign(partner_id="cdnow")[["partner_id", "customer_id", "date", "amount"]]
+
+
+def _cdnow_file() -> Path:
+    """Find the file without importing lifetimes, whose import changes pandas options."""
+    found = importlib.util.find_spec("lifetimes")
+    for folder in (found.submodule_search_locations or []) if found else []:
+        path = Path(folder) / "datasets" / "CDNOW_sample.txt"
+        if path.is_file():
+            return path
+    raise LTVForecastError(
+        "the lifetimes package, which ships the CDNOW sample, is not there",
+        expected="lifetimes 0.11.3 or later, with its data files",
+        remedy="install it: pip install lifetimes",
+    )
