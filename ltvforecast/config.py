@@ -4,12 +4,33 @@ from __future__ import annotations
 
 import datetime as dt
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ltvforecast.errors import ConfigError
 
-__all__ = ["parse_as_of", "parse_columns", "parse_levels", "read_settings_file"]
+__all__ = ["Reading", "parse_as_of", "parse_columns", "parse_levels", "read_settings_file"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How to read transactions; the fields are those of ``read_transactions``."""
+
+    columns: Mapping[str, str]
+    amount_unit: Literal["units", "cents"] | None
+    decimal: Literal["point", "comma"]
+    date_format: str | None
+    timezone: str | None
+    currency: str | None
+    refunds: Literal["net", "drop", "error"]
+    pending: Literal["keep", "drop"]
+    duplicates: Literal["drop", "keep", "error"]
+    on_bad_rows: Literal["fail", "reject"]
+    trim_ids: bool
+    sheet: str | None
+
 
 SettingValue = str | int | float | bool | list[str]
 

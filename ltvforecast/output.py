@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ltvforecast.errors import ConfigError, OutputExistsError
 
-__all__ = ["whole_file", "whole_folder"]
+__all__ = ["refuse_existing", "whole_file", "whole_folder"]
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def whole_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
     ConfigError
         The place can't be written to.
     """
-    _refuse_existing(folder, overwrite=overwrite)
+    refuse_existing(folder, overwrite=overwrite)
     if folder.is_file():
         raise ConfigError(
             f"{folder} is a file",
@@ -90,7 +90,7 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         raise ConfigError(
             f"{path} is a folder", expected="the name of a file", remedy="add a file name to it"
         )
-    _refuse_existing(path, overwrite=overwrite)
+    refuse_existing(path, overwrite=overwrite)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(
@@ -108,7 +108,14 @@ def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         made.unlink(missing_ok=True)
 
 
-def _refuse_existing(path: Path, *, overwrite: bool) -> None:
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Refuse a name that is taken, unless overwriting was asked for.
+
+    Raises
+    ------
+    OutputExistsError
+        There is something of that name and ``overwrite`` is False.
+    """
     if path.exists() and not overwrite:
         raise OutputExistsError(
             f"{path} is already there",

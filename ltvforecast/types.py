@@ -183,8 +183,8 @@ class CustomerSummary:
     share_start : int64 array, shape (n_customers + 1,)
     share_partner : int64 array, shape (n_shares,)
     share_weight : float64 array, shape (n_shares,)
-        Compressed rows: customer ``i`` has partners ``share_partner[share_start[i]:share_start[i+1]]``
-        with these weights, which add to one.
+        Compressed rows: the partners of customer ``i`` are
+        ``share_partner[share_start[i]:share_start[i + 1]]``, with weights that add to one.
     programme_share : float64 array, shape (n_partners,)
         Recency-weighted share of each partner in the whole programme; adds to one.
     history : pandas.DataFrame
@@ -413,6 +413,18 @@ class PartnerForecast:
     provenance: Mapping[str, object]
 
     def _repr_html_(self) -> str:
-        shown = [c for c in ("partner_id", "customers", "revenue_to_date", "ltv", "ltv_lo_90",
-                             "ltv_hi_90", "p_churn", "tail") if c in self.partners]
+        shown = [
+            c
+            for c in (
+                "partner_id",
+                "customers",
+                "revenue_to_date",
+                "ltv",
+                "ltv_lo_90",
+                "ltv_hi_90",
+                "p_churn",
+                "tail",
+            )
+            if c in self.partners
+        ]
         return str(self.partners[shown].head(10).to_html(index=False, escape=True))
