@@ -104,7 +104,7 @@ def summarize(
     unit = DAYS_PER_UNIT[time_unit]
     customers = table.assign(recency=table["recency"] / unit, T=table["T"] / unit)
     customers.insert(1, "partner_id", _main_partner(shares))
-    history = _history(purchases)
+    history = _history(purchases, shares, rule=allocation.rule)
     partner_customers = _partner_customers(purchases)
     return CustomerSummary(
         customers=customers,
@@ -281,8 +281,17 @@ def _exact_days(purchases: pd.DataFrame) -> pd.DataFrame:
     return (days / MICROS).rename("amount").reset_index()
 
 
-def _history(purchases: pd.DataFrame) -> pd.DataFrame:
-    grouped = purchases.groupby(["partner_id", "day"], sort=True)["amount_micros"]
+def _history(purchases: pd.DataFrame, shares: Shares, *, rule: str) -> pd.DataFrame:
+    """Add up revenue by partner and day, under the rule that the future will be shared by.
+
+    With ``share`` a purchase counts for the partner that made it; with every other rule a
+    customer's past goes where its future goes.
+    """
+    credited = purchases[["customer_id", "partner_id", "day", "amount_micros"]]
+    if rule != "share":
+        credited = credited.drop(columns="partner_id").merge(_credit(shares), on="customer_id")
+        credited["amount_micros"] = credited["amount_micros"] * credited["weight"]
+    grouped = credited.groupby(["partner_id", "day"], sort=True)["amount_micros"]
     history = grouped.agg(["sum", "size"]).reset_index()
     return pd.DataFrame(
         {
@@ -290,6 +299,21 @@ def _history(purchases: pd.DataFrame) -> pd.DataFrame:
             "day": history["day"].to_numpy(np.int64),
             "revenue": history["sum"].to_numpy(np.float64) / MICROS,
             "purchases": history["size"].to_numpy(np.int64),
+        }
+    )
+
+
+def _credit(shares: Shares) -> pd.DataFrame:
+    """List customer, partner and weight, one row a share."""
+    return pd.DataFrame(
+        {
+            "customer_id": np.repeat(
+                np.array(shares.customer_ids, dtype=object), np.diff(shares.share_start)
+            ).astype(str),
+            "partner_id": np.array(shares.partner_ids, dtype=object)[shares.share_partner].astype(
+                str
+            ),
+            "weight": shares.share_weight,
         }
     )
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltvforecast.data.attribution import customer_shares
+from ltvforecast.data.attribution import Attribution, customer_shares
 from ltvforecast.data.datasets import load_cdnow_sample, load_complete_journey
 from ltvforecast.data.summary import customer_table, summarize
 from ltvforecast.data.transactions import read_transactions
@@ -329,3 +329,20 @@ def test_complete_journey_end_to_end() -> None:
     assert found.customers["frequency"].to_numpy().tolist() == (days.sort_index() - 1).tolist()
     assert found.allocation.half_life_days == pytest.approx(66, abs=5)
     assert [text.split(":")[0] for text in found.warnings] == ["left-truncated history"]
+
+
+@pytest.mark.parametrize("rule", ["share", "first", "last", "linear", "position"])
+def test_history_follows_the_rule_and_adds_up(rule: Attribution) -> None:
+    frame = pd.DataFrame(
+        {
+            "partner_id": ["p", "q", "q", "p"],
+            "customer_id": ["c", "c", "c", "d"],
+            "date": ["2025-01-01", "2025-01-11", "2025-01-21", "2025-01-05"],
+            "amount": [10.0, 30.0, 50.0, 7.0],
+        }
+    )
+    history = summarize(frame, as_of="2025-01-31", attribution=rule).history
+    told = history.groupby("partner_id")["revenue"].sum().to_dict()
+    c_at_p = {"share": 10.0, "first": 90.0, "last": 0.0, "linear": 30.0, "position": 36.0}[rule]
+    assert told["p"] == pytest.approx(c_at_p + 7.0, abs=1e-9)
+    assert sum(told.values()) == pytest.approx(97.0, abs=1e-9)
