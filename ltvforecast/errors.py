@@ -14,6 +14,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "ConfigError",
     "ConvergenceError",
@@ -65,7 +67,36 @@ class ConfigError(LTVForecastError):
 
 
 class TransactionError(LTVForecastError):
-    """The transactions can't be trusted as they are."""
+    """The transactions can't be trusted as they are.
+
+    Parameters
+    ----------
+    found, expected, remedy : str
+        As for every error of the tree.
+    account : ltvforecast.types.Account or None
+        Where the file could be read at all: what would be kept and what would be rejected, had
+        the rows that are refused here been rejected instead.
+    rejects : pandas.DataFrame or None
+        The rows behind it, as in ``Transactions.rejects``.
+    """
+
+    def __init__(
+        self,
+        found: str,
+        *,
+        expected: str,
+        remedy: str,
+        account: Any = None,  # an Account; this module imports nothing of the package
+        rejects: Any = None,
+    ) -> None:
+        super().__init__(found, expected=expected, remedy=remedy)
+        self.account = account
+        self.rejects = rejects
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Take the account along through a process pool."""
+        state = {"account": self.account, "rejects": self.rejects}
+        return (*super().__reduce__(), state)
 
 
 class SummaryError(LTVForecastError):
