@@ -1,0 +1,140 @@
+"""Fits a programme: the purchase process and the spend, from a customer summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal, get_args
+
+import numpy as np
+
+from ltvforecast.errors import ConfigError, SummaryError
+from ltvforecast.fitting.purchase import fit_purchase
+from ltvforecast.fitting.spend import fit_spend
+from ltvforecast.types import CustomerSummary, FitSettings, FittedModel
+
+__all__ = ["Method", "PurchaseModel", "SpendModel", "fit"]
+
+Method = Literal["laplace", "mle"]
+PurchaseModel = Literal["bg-nbd"]
+SpendModel = Literal["gamma-gamma", "gamma-gamma-mean"]
+
+_MOST_DRAWS = 100_000
+
+
+def fit(
+    summary: CustomerSummary,
+    *,
+    method: Method = "laplace",
+    model: PurchaseModel = "bg-nbd",
+    spend: SpendModel = "gamma-gamma",
+    draws: int = 1000,
+    seed: int = 20_260_101,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> FittedModel:
+    """Fit the purchase process and the spend per purchase to a customer summary.
+
+    Parameters
+    ----------
+    summary : CustomerSummary
+        What :func:`ltvforecast.summarize` gives.
+    method : {"laplace", "mle"}
+        ``laplace``: posterior draws under weak, scale-free priors (a Laplace proposal corrected by
+        Pareto-smoothed importance sampling). ``mle``: the point of maximum likelihood, without
+        any uncertainty of the parameters.
+    model : {"bg-nbd"}
+        Purchase process.
+    spend : {"gamma-gamma", "gamma-gamma-mean"}
+        Likelihood of every amount, or the published one of the mean repeat purchase.
+    draws : int
+        Posterior draws to keep, 1 to 100,000; a point fit is one draw whatever is asked.
+    seed : int
+        Same summary and seed, same draws.
+    progress : callable, optional
+        Called with a label, steps done and steps in all.
+
+    Returns
+    -------
+    FittedModel
+        With diagnostics in plain words on either part.
+
+    Raises
+    ------
+    ConfigError
+        An option means nothing.
+    ConvergenceError
+        The data can't be fitted, or the fit is not to be trusted.
+    SummaryError
+        The summary holds no customer, or impossible histories or amounts.
+
+    References
+    ----------
+    Fader, Hardie & Lee (2005), Marketing Science 24(2), 275-284; Fader & Hardie (2013), The
+    gamma-gamma model of monetary value, note 025.
+    """
+    settings = _settings(method=method, model=model, spend=spend, draws=draws, seed=seed)
+    customers = summary.customers
+    if len(customers) == 0:
+        raise SummaryError(
+            "the summary holds no customer",
+            expected="at least one customer with a purchase up to the as-of date",
+            remedy="choose a later as-of date, or check which rows were rejected",
+        )
+    tell = progress or _silent
+    purchase_seed, spend_seed = np.random.SeedSequence(seed).spawn(2)
+    tell("fitting purchases", 0, 2)
+    purchase = fit_purchase(
+        customers["frequency"].to_numpy(dtype=np.float64),
+        customers["recency"].to_numpy(dtype=np.float64),
+        customers["T"].to_numpy(dtype=np.float64),
+        method=method,
+        draws=draws,
+        rng=np.random.default_rng(purchase_seed),
+    )
+    tell("fitting spend", 1, 2)
+    spending = fit_spend(
+        customers, method=method, spend=spend, draws=draws, rng=np.random.default_rng(spend_seed)
+    )
+    tell("fitted", 2, 2)
+    return FittedModel(
+        purchase=purchase,
+        spend=spending,
+        summary=summary,
+        settings=settings,
+        package_version=_installed_version(),
+    )
+
+
+def _silent(_label: str, _done: int, _total: int) -> None:
+    return
+
+
+def _settings(
+    *, method: Method, model: PurchaseModel, spend: SpendModel, draws: int, seed: int
+) -> FitSettings:
+    for name, value, choices in (
+        ("method", method, get_args(Method)),
+        ("model", model, get_args(PurchaseModel)),
+        ("spend", spend, get_args(SpendModel)),
+    ):
+        if value not in choices:
+            raise ConfigError(
+                f"{name} {value!r}",
+                expected=f"one of {', '.join(choices)}",
+                remedy=f"choose one of these for {name}",
+            )
+    for name, number, low, high in (("draws", draws, 1, _MOST_DRAWS), ("seed", seed, 0, 2**63)):
+        if isinstance(number, bool) or not isinstance(number, int) or not low <= number <= high:
+            raise ConfigError(
+                f"{name} {number!r}",
+                expected=f"a whole number from {low:,} to {high:,}",
+                remedy=f"choose another value for {name}",
+            )
+    return FitSettings(method=method, model=model, spend=spend, draws=draws, seed=seed)
+
+
+def _installed_version() -> str:
+    try:
+        return version("ltvforecast")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,220 @@
+"""A fitted model as plain JSON values, and back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ltvforecast.types import (
+    Account,
+    AccountLine,
+    Allocation,
+    CustomerSummary,
+    Diagnostics,
+    FitSettings,
+    FittedModel,
+    FloatArray,
+    PurchaseFit,
+    SpendFit,
+)
+
+__all__ = ["fitted_model", "model_record", "parameter_summary"]
+
+
+def model_record(model: FittedModel) -> dict[str, Any]:
+    """Everything about a model that is not a table, as JSON values.
+
+    Parameters
+    ----------
+    model : FittedModel
+
+    Returns
+    -------
+    dict
+        Infinite half-lives, concentrations and Pareto k are given as None.
+    """
+    summary = model.summary
+    fits: tuple[tuple[str, PurchaseFit | SpendFit], ...] = (
+        ("purchase", model.purchase),
+        ("spend", model.spend),
+    )
+    return {
+        "package_version": model.package_version,
+        "settings": asdict(model.settings),
+        "data_fingerprint": summary.fingerprint,
+        "as_of": summary.as_of.isoformat(),
+        "time_unit": summary.time_unit,
+        "customers": len(summary),
+        "partners": len(summary.partner_ids),
+        "parameters": {name: parameter_summary(fit.draws) for name, fit in fits},
+        "log_likelihood": {name: fit.log_likelihood for name, fit in fits},
+        "diagnostics": {name: _diagnostics_record(fit.diagnostics) for name, fit in fits},
+        "point": {name: dict(fit.point) for name, fit in fits},
+        "models": {
+            "purchase": model.purchase.model,
+            "spend": model.spend.model,
+            "first_purchase": model.spend.first_purchase,
+        },
+        "allocation": {
+            **asdict(summary.allocation),
+            "half_life_days": _finite(summary.allocation.half_life_days),
+            "concentration": _finite(summary.allocation.concentration),
+        },
+        "account": _account_record(summary.account),
+        "warnings": list(summary.warnings),
+    }
+
+
+def parameter_summary(draws: Mapping[str, FloatArray]) -> dict[str, dict[str, float]]:
+    """Mean, standard deviation and quantiles of every parameter.
+
+    Parameters
+    ----------
+    draws : mapping of str to float64 array, shape (draw, group)
+
+    Returns
+    -------
+    dict of dict
+        ``mean, sd, q05, q50, q95`` by parameter.
+
+    Examples
+    --------
+    >>> parameter_summary({"r": np.array([[1.0], [3.0]])})["r"]["mean"]
+    2.0
+    """
+    return {
+        name: {
+            "mean": float(np.mean(values)),
+            "sd": float(np.std(values)),
+            "q05": float(np.quantile(values, 0.05)),
+            "q50": float(np.quantile(values, 0.5)),
+            "q95": float(np.quantile(values, 0.95)),
+        }
+        for name, values in draws.items()
+    }
+
+
+def fitted_model(
+    record: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    draws: Mapping[str, FloatArray],
+) -> FittedModel:
+    """Put a model together again.
+
+    Parameters
+    ----------
+    record : mapping
+        What :func:`model_record` gave.
+    tables : mapping of str to pandas.DataFrame
+        ``summary``, ``shares``, ``partners`` and ``history``.
+    draws : mapping of str to float64 array, shape (draw, 1)
+
+    Returns
+    -------
+    FittedModel
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        The parts do not fit together.
+    """
+    point, models = record["point"], record["models"]
+    return FittedModel(
+        purchase=PurchaseFit(
+            model=models["purchase"],
+            draws={name: draws[name] for name in point["purchase"]},
+            point=point["purchase"],
+            log_likelihood=record["log_likelihood"]["purchase"],
+            diagnostics=_diagnostics(record["diagnostics"]["purchase"]),
+        ),
+        spend=SpendFit(
+            model=models["spend"],
+            first_purchase=models["first_purchase"],
+            draws={name: draws[name] for name in point["spend"]},
+            point=point["spend"],
+            log_likelihood=record["log_likelihood"]["spend"],
+            diagnostics=_diagnostics(record["diagnostics"]["spend"]),
+        ),
+        summary=_summary(record, tables),
+        settings=FitSettings(**record["settings"]),
+        package_version=record["package_version"],
+    )
+
+
+def _summary(record: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> CustomerSummary:
+    customers, shares, partners = tables["summary"], tables["shares"], tables["partners"]
+    counts = np.bincount(shares["customer"].to_numpy(), minlength=len(customers))
+    if len(counts) != len(customers) or len(customers) != record["customers"]:
+        message = f"{len(customers)} customers, {len(counts)} with shares"
+        raise ValueError(message)
+    allocation = record["allocation"]
+    return CustomerSummary(
+        customers=customers,
+        partner_ids=tuple(partners["partner_id"].tolist()),
+        share_start=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+        share_partner=shares["partner"].to_numpy(dtype=np.int64),
+        share_weight=shares["weight"].to_numpy(dtype=np.float64),
+        programme_share=partners["programme_share"].to_numpy(dtype=np.float64),
+        history=tables["history"],
+        partner_customers=partners["customers"].to_numpy(dtype=np.int64),
+        as_of=dt.date.fromisoformat(record["as_of"]),
+        time_unit=record["time_unit"],
+        allocation=Allocation(
+            **{
+                **allocation,
+                "half_life_days": _or_infinite(allocation["half_life_days"]),
+                "concentration": _or_infinite(allocation["concentration"]),
+            }
+        ),
+        account=_account(record["account"]),
+        warnings=tuple(record["warnings"]),
+        fingerprint=record["data_fingerprint"],
+    )
+
+
+def _diagnostics_record(diagnostics: Diagnostics) -> dict[str, Any]:
+    return {
+        **asdict(diagnostics),
+        "k_hat": None if diagnostics.k_hat is None else _finite(diagnostics.k_hat),
+        "flags": list(diagnostics.flags),
+    }
+
+
+def _diagnostics(record: Mapping[str, Any]) -> Diagnostics:
+    return Diagnostics(**{**record, "flags": tuple(record["flags"])})
+
+
+def _account_record(account: Account) -> dict[str, Any]:
+    return {
+        **asdict(account),
+        "columns": dict(account.columns),
+        "rows": {name: account.rows_with(name) for name in ("kept", "adjusted", "rejected")},
+    }
+
+
+def _account(record: Mapping[str, Any]) -> Account:
+    lines = tuple(
+        AccountLine(
+            **{
+                **line,
+                "first_rows": tuple(line["first_rows"]),
+                "examples": tuple(line["examples"]),
+            }
+        )
+        for line in record["lines"]
+    )
+    kept = {name: value for name, value in record.items() if name != "rows"}
+    return Account(**{**kept, "lines": lines, "notes": tuple(record["notes"])})
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _or_infinite(value: float | None) -> float:
+    return np.inf if value is None else float(value)
