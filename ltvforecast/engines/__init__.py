@@ -1,0 +1,1 @@
+"""Where the per-block work runs: the same block function, here or elsewhere."""

@@ -1,0 +1,211 @@
+"""One block of customers: closed forms, simulation, and a row of results for each customer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ltvforecast.forecast.expectation import ExpectedPurchases
+from ltvforecast.forecast.intervals import (
+    interval_names,
+    quantiles_of_sorted,
+    tail_probabilities,
+)
+from ltvforecast.forecast.records import Clock, Customers, Destinations, Draws, Paths, Totals
+from ltvforecast.forecast.simulate import add_expected, simulate_customers
+from ltvforecast.forecast.streams import open_stream
+from ltvforecast.types import FloatArray, IntArray
+
+__all__ = ["Programme", "result_columns", "simulate_block"]
+
+SLICE = 64
+"""Customers whose (customer, draw) arrays exist at a time; a bucket is a sequence of slices."""
+VARIANCE_DRAWS = 32
+"""Variances are wanted roughly: about so many draws are enough."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programme:
+    """All that a block needs to know; customers in the order of simulation.
+
+    Attributes
+    ----------
+    customers, draws, destinations, clock
+        See :mod:`ltvforecast.forecast.records`.
+    expected : ExpectedPurchases
+    bucket_start : int64 array
+        Bucket ``k`` has the customers ``bucket_start[k]`` to ``bucket_start[k + 1] - 1``.
+    money_quantum, count_quantum : float
+        Powers of two: money, and expected purchases, in one quantum.
+    earned_rate : float
+        Margin less commission.
+    levels : tuple of int
+    seed : int
+    results : float64 array, shape (n_customers, n_columns)
+        Filled in: the columns of :func:`result_columns`.
+    variances : float64 array, shape (n_customers, 2)
+        Filled in: approximate variance of purchases, and of revenue in quanta, given the
+        parameters, mean over some draws.
+    """
+
+    customers: Customers
+    draws: Draws
+    destinations: Destinations
+    clock: Clock
+    expected: ExpectedPurchases
+    bucket_start: IntArray
+    money_quantum: float
+    count_quantum: float
+    earned_rate: float
+    levels: tuple[int, ...]
+    seed: int
+    results: FloatArray
+    variances: FloatArray
+
+
+def result_columns(levels: Sequence[int]) -> list[str]:
+    """Name the columns of ``Programme.results``.
+
+    Examples
+    --------
+    >>> result_columns([])
+    ['p_alive', 'p_active', 'expected_purchases', 'future_revenue', 'ltv']
+    """
+    names = ["p_alive", "p_active"]
+    for name in ("expected_purchases", "future_revenue", "ltv"):
+        names += [name, *interval_names(name, levels)]
+    return names
+
+
+def simulate_block(buckets: range, totals: Totals, *, programme: Programme) -> None:
+    """Simulate all customers of some buckets, add to the totals and fill in their results.
+
+    Parameters
+    ----------
+    buckets : range
+    totals : Totals
+        Added to.
+    programme : Programme
+        Its ``results`` and ``variances`` are filled in for these customers.
+    """
+    for bucket in buckets:
+        first, last = programme.bucket_start[bucket : bucket + 2]
+        if first == last:
+            continue
+        stream = open_stream(programme.seed, bucket)
+        for begin in range(first, last, SLICE):
+            _simulate_slice(stream, slice(begin, min(begin + SLICE, last)), totals, programme)
+
+
+def _simulate_slice(
+    stream: np.random.Generator, place: slice, totals: Totals, programme: Programme
+) -> None:
+    customers = Customers(*(values[place] for values in programme.customers))
+    draws = programme.draws
+    p_alive, p_buy = _probabilities(customers, draws, programme.clock.edges[-1])
+    alive_purchases, alive_discounted = programme.expected.purchases(customers.x, customers.T)
+    purchases = p_alive * alive_purchases
+    spend = _expected_spend(customers, draws)
+    revenue, worth = purchases * spend, p_alive * alive_discounted * spend
+    some = slice(None, None, max(1, len(draws.r) // VARIANCE_DRAWS))
+    programme.variances[place] = _variances(
+        customers,
+        Draws(*(values[some] for values in draws)),
+        purchases[:, some],
+        alive_purchases[:, some],
+        spend[:, some] / programme.money_quantum,
+    )
+    add_expected(
+        programme.destinations,
+        place.start,
+        revenue / programme.money_quantum,
+        worth / programme.money_quantum,
+        purchases / programme.count_quantum,
+        totals,
+    )
+    shape = p_alive.shape
+    paths = Paths(p_alive, p_buy, np.zeros(shape), np.zeros(shape), np.zeros(shape))
+    simulate_customers(
+        stream,
+        customers,
+        place.start,
+        draws,
+        programme.destinations,
+        programme.clock,
+        programme.money_quantum,
+        paths,
+        totals,
+    )
+    programme.results[place] = _results(
+        paths, (purchases, revenue, programme.earned_rate * worth), programme
+    )
+
+
+def _probabilities(
+    customers: Customers, draws: Draws, horizon: float
+) -> tuple[FloatArray, FloatArray]:
+    """P(alive), and P(a purchase in the horizon, given alive), shape (customer, draw).
+
+    Fader, Hardie and Lee (2008), "Computing P(alive) using the BG/NBD model", and the Lomax
+    survival of the time to the next purchase.
+    """
+    x, t_x, T = (values[:, None] for values in customers[:3])
+    idle = np.log1p((T - t_x) / (draws.alpha + t_x))
+    with np.errstate(over="ignore", divide="ignore"):
+        odds = np.exp((draws.r + x) * idle) * (draws.a / np.maximum(draws.b + x - 1.0, 0.0))
+    p_alive = np.where(x > 0, 1.0 / (1.0 + odds), 1.0)
+    p_buy = -np.expm1(-(draws.r + x) * np.log1p(horizon / (draws.alpha + T)))
+    return p_alive, p_buy
+
+
+def _expected_spend(customers: Customers, draws: Draws) -> FloatArray:
+    """Give the expected value of a purchase, Fader and Hardie (2013) eq. 5, zeros included."""
+    n, total = customers.spend_n[:, None], customers.spend_sum[:, None]
+    mean = draws.p * (draws.v + total) / (draws.p * n + draws.q - 1.0)
+    return np.asarray(mean * (1.0 - draws.zero_share))
+
+
+def _variances(
+    customers: Customers,
+    draws: Draws,
+    purchases: FloatArray,
+    alive_purchases: FloatArray,
+    spend: FloatArray,
+) -> FloatArray:
+    """Approximate variances given the parameters, mean over draws: shape (customer, 2).
+
+    Purchases given alive as if negative binomial, which ignores dropout; good enough to judge
+    the distance of a simulated mean. Infinite where the spend model has no variance.
+    """
+    spread = 1.0 + 1.0 / (draws.r + customers.x[:, None])
+    square = purchases * (1.0 + alive_purchases * spread)
+    shape = draws.p * customers.spend_n[:, None] + draws.q
+    paid = 1.0 - draws.zero_share
+    with np.errstate(divide="ignore"):
+        level = np.where(shape > 2.0, (shape - 1.0) / np.maximum(shape - 2.0, 0.0), np.inf)
+    amount = (spend / paid) ** 2 * level
+    paid_square = paid**2 * square + paid * (1.0 - paid) * purchases
+    money = amount * (paid * purchases / draws.p + paid_square) - (purchases * spend) ** 2
+    return np.stack([(square - purchases**2).mean(axis=1), money.mean(axis=1)], axis=1)
+
+
+def _results(
+    paths: Paths, expected: tuple[FloatArray, FloatArray, FloatArray], programme: Programme
+) -> FloatArray:
+    """Rows of :func:`result_columns`: closed-form means, intervals from the simulated paths."""
+    probabilities = tail_probabilities(programme.levels)
+    columns = [
+        paths.p_alive.mean(axis=1, keepdims=True),
+        (paths.p_alive * paths.p_buy).mean(axis=1, keepdims=True),
+    ]
+    simulated = (
+        paths.purchases,
+        paths.revenue * programme.money_quantum,
+        paths.discounted * (programme.money_quantum * programme.earned_rate),
+    )
+    for mean, draws in zip(expected, simulated, strict=True):
+        draws.sort(axis=1)
+        columns += [mean.mean(axis=1, keepdims=True), quantiles_of_sorted(draws, probabilities)]
+    return np.concatenate(columns, axis=1)

@@ -1,0 +1,268 @@
+"""From a fitted model and a specification to all that the simulation needs to know."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ltvforecast.errors import ForecastError
+from ltvforecast.forecast.blocks import Programme, result_columns
+from ltvforecast.forecast.expectation import ExpectedPurchases, tabulate_purchases
+from ltvforecast.forecast.horizon import DAYS_PER_MONTH, Periods
+from ltvforecast.forecast.records import Clock, Customers, Destinations, Draws
+from ltvforecast.forecast.streams import BucketOrder, order_by_bucket
+from ltvforecast.forecast.value import daily_discount, earned_rate, period_factors
+from ltvforecast.types import (
+    CustomerSummary,
+    FittedModel,
+    FloatArray,
+    ForecastSpec,
+    IntArray,
+    SpendFit,
+)
+
+__all__ = ["PROGRAMME", "choose_draws", "choose_quantum", "prepare_programme", "spend_statistics"]
+
+PROGRAMME = "__programme__"
+"""Stands for the whole programme where a partner's id would stand."""
+DAYS_PER_UNIT = {"day": 1.0, "week": 7.0, "month": DAYS_PER_MONTH}
+QUANTUM_BITS = 44
+
+
+def prepare_programme(
+    model: FittedModel, spec: ForecastSpec, periods: Periods
+) -> tuple[Programme, IntArray]:
+    """Bring a model into the form that the simulation takes.
+
+    Parameters
+    ----------
+    model : FittedModel
+    spec : ForecastSpec
+    periods : Periods
+
+    Returns
+    -------
+    Programme
+    order : int64 array, shape (n_customers,)
+        Row in the summary of each customer of the programme.
+
+    Raises
+    ------
+    ForecastError
+        A model, a summary or parameters from which no forecast can be made.
+    """
+    summary = model.summary
+    _check_summary(model)
+    draws = choose_draws(model, spec.draws)
+    places = order_by_bucket(summary.customers["customer_id"].tolist())
+    customers = _customers(model, places.order)
+    _check_spend(customers, draws, summary.customers["customer_id"].iloc[places.order])
+    unit = DAYS_PER_UNIT[summary.time_unit]
+    discount = daily_discount(spec.economics)
+    expected = tabulate_purchases(
+        customers.x,
+        customers.T,
+        draws,
+        horizon=spec.horizon.days / unit,
+        discount=discount * unit,
+    )
+    money, count = _expected_totals(customers, draws, expected)
+    clock = Clock(periods.edges_days / unit, period_factors(periods.edges_days, discount))
+    programme = Programme(
+        customers=customers,
+        draws=draws,
+        destinations=_destinations(summary, places),
+        clock=clock,
+        expected=expected,
+        bucket_start=places.start,
+        money_quantum=choose_quantum(money),
+        count_quantum=choose_quantum(count),
+        earned_rate=earned_rate(spec.economics),
+        levels=spec.levels,
+        seed=spec.seed,
+        results=np.zeros((len(summary), len(result_columns(spec.levels)))),
+        variances=np.zeros((len(summary), 2)),
+    )
+    return programme, places.order
+
+
+def _check_summary(model: FittedModel) -> None:
+    summary = model.summary
+    again = "summarise and fit again, or load another model"
+    if model.purchase.model != "bg-nbd":
+        raise ForecastError(
+            f"a purchase model {model.purchase.model!r}",
+            expected="bg-nbd",
+            remedy="fit again with --model bg-nbd, or use the version that fitted this model",
+        )
+    if any(v.ndim != 2 or v.shape[1] != 1 for v in model.purchase.draws.values()):
+        raise ForecastError(
+            "parameter draws for several groups",
+            expected="one group: the same parameters for all customers",
+            remedy="fit again with --pooling complete",
+        )
+    if len(summary) == 0:
+        raise ForecastError("no customers", expected="at least one", remedy=again)
+    if PROGRAMME in summary.partner_ids:
+        raise ForecastError(
+            f"a partner called {PROGRAMME!r}",
+            expected="other names: this one stands for the whole programme",
+            remedy="rename that partner in the transactions",
+        )
+    if not _adds_up(summary):
+        raise ForecastError(
+            "partner shares that do not add to one for every customer, and for the programme",
+            expected="at least one partner a customer, and weights that add to one",
+            remedy=again,
+        )
+    x, t_x, T = (summary.customers[name].to_numpy() for name in ("frequency", "recency", "T"))
+    wrong = ~((x >= 0) & (t_x >= 0) & (t_x <= T) & np.isfinite(T)) | ((x == 0) & (t_x > 0))
+    if wrong.any():
+        first = summary.customers.iloc[int(np.argmax(wrong))]
+        raise ForecastError(
+            f"{int(wrong.sum())} customers with an impossible history, such as "
+            f"{first['customer_id']!r}: frequency {first['frequency']}, recency "
+            f"{first['recency']:g}, T {first['T']:g}",
+            expected="0 <= recency <= T, and recency 0 without repeat purchases",
+            remedy=again,
+        )
+
+
+def _adds_up(summary: CustomerSummary) -> bool:
+    counts = np.diff(summary.share_start)
+    if len(counts) != len(summary) or counts.min() < 1:
+        return False
+    sums = np.append(
+        np.add.reduceat(summary.share_weight, summary.share_start[:-1]),
+        summary.programme_share.sum(),
+    )
+    return bool(np.abs(sums - 1.0).max() < 1e-9)
+
+
+def choose_draws(model: FittedModel, count: int) -> Draws:
+    """Take so many parameter draws: evenly spaced if fewer than there are, else in turn again.
+
+    Parameters
+    ----------
+    model : FittedModel
+    count : int
+
+    Returns
+    -------
+    Draws
+
+    Raises
+    ------
+    ForecastError
+        Parameters that are not positive and finite.
+    """
+    both = {**model.purchase.draws, **model.spend.draws}
+    chosen = {}
+    for name in Draws._fields:
+        values = np.asarray(both[name], dtype=np.float64)[:, 0]
+        low = 0.0 if name == "zero_share" else np.finfo(np.float64).tiny
+        if not (np.isfinite(values).all() and (values >= low).all()):
+            raise ForecastError(
+                f"parameter {name} with a draw of {values.min():g} to {values.max():g}",
+                expected="positive, finite parameters",
+                remedy="fit again; see the diagnostics of the fit",
+            )
+        if count <= len(values):
+            rows = np.arange(count) * len(values) // count
+        else:
+            rows = np.arange(count) % len(values)
+        chosen[name] = np.ascontiguousarray(values[rows])
+    return Draws(**chosen)
+
+
+def spend_statistics(customers: pd.DataFrame, spend: SpendFit) -> tuple[FloatArray, FloatArray]:
+    """Count the amounts that inform each customer's spend level, and add them up.
+
+    Parameters
+    ----------
+    customers : pandas.DataFrame
+        See :class:`ltvforecast.types.CustomerSummary`.
+    spend : SpendFit
+        ``gamma-gamma-mean`` uses the mean of the repeat purchases; ``gamma-gamma`` the purchases
+        worth something, the first one only if ``first_purchase``.
+
+    Returns
+    -------
+    number, total : float64 array, shape (n_customers,)
+    """
+    if spend.model == "gamma-gamma-mean":
+        value = customers["monetary_value"].to_numpy(dtype=np.float64)
+        number = np.where(value > 0, customers["frequency"].to_numpy(dtype=np.float64), 0.0)
+        return number, number * value
+    number = customers["spend_n"].to_numpy(dtype=np.float64)
+    total = customers["spend_sum"].to_numpy(dtype=np.float64)
+    if not spend.first_purchase:
+        first = customers["first_value"].to_numpy(dtype=np.float64)
+        number = np.maximum(number - (first > 0), 0.0)
+        total = np.where(number > 0, np.maximum(total - first, 0.0), 0.0)
+    return number, total
+
+
+def _customers(model: FittedModel, order: IntArray) -> Customers:
+    table = model.summary.customers.iloc[order]
+    number, total = spend_statistics(table, model.spend)
+    x, t_x, T = (
+        table[name].to_numpy(dtype=np.float64, copy=True) for name in ("frequency", "recency", "T")
+    )
+    return Customers(x, t_x, T, number.copy(), total.copy())
+
+
+def _check_spend(customers: Customers, draws: Draws, customer_ids: pd.Series[str]) -> None:
+    fewest = int(np.argmin(customers.spend_n))
+    shape = draws.p * customers.spend_n[fewest] + draws.q
+    if shape.min() <= 1.0:
+        raise ForecastError(
+            f"no finite expected spend for customer {customer_ids.iloc[fewest]!r} "
+            f"({customers.spend_n[fewest]:g} amounts known): q = {draws.q.min():.3g}",
+            expected="p * amounts + q above 1 in every parameter draw",
+            remedy="fit with --method laplace, whose prior keeps q above 1",
+        )
+
+
+def _destinations(summary: CustomerSummary, places: BucketOrder) -> Destinations:
+    counts = np.diff(summary.share_start)[places.order]
+    start = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(counts, out=start[1:])
+    # position of each share in the summary: the customer's first, plus 0, 1, 2, ... within it
+    rows = np.repeat(summary.share_start[:-1][places.order] - start[:-1], counts)
+    rows += np.arange(start[-1])
+    allocation = summary.allocation
+    programme = np.cumsum(summary.programme_share, dtype=np.float64)
+    return Destinations(
+        start=start,
+        partner=np.ascontiguousarray(summary.share_partner[rows], dtype=np.int64),
+        weight=np.ascontiguousarray(summary.share_weight[rows], dtype=np.float64),
+        programme=programme / programme[-1],
+        novelty=float(allocation.novelty),
+        concentration=float(allocation.concentration),
+    )
+
+
+def _expected_totals(
+    customers: Customers, draws: Draws, expected: ExpectedPurchases
+) -> tuple[float, float]:
+    """Rough programme totals of money and purchases, as if everybody were alive."""
+    middle = int(np.argsort(draws.alpha, kind="stable")[len(draws.alpha) // 2])
+    purchases = expected.purchases_in_draw(customers.x, customers.T, middle)
+    p, q, v = draws.p[middle], draws.q[middle], draws.v[middle]
+    spend = p * (v + customers.spend_sum) / (p * customers.spend_n + q - 1.0)
+    return float(np.sum(purchases * spend)), float(np.sum(purchases))
+
+
+def choose_quantum(total: float) -> float:
+    """Choose a power of two so that ``total`` is about ``2**44`` of it.
+
+    64-bit sums then hold totals up to some 2**18 times as large, and a millionth part of the
+    total is still counted in 10 million quanta.
+
+    Examples
+    --------
+    >>> choose_quantum(1e6) == 2.0 ** (20 - 44)
+    True
+    """
+    return float(2.0 ** (np.ceil(np.log2(total)) - QUANTUM_BITS)) if total > 0 else 1.0

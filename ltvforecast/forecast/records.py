@@ -1,0 +1,129 @@
+"""What the compiled simulation reads and fills in: tuples of arrays, as it can take them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ltvforecast.types import FloatArray, IntArray
+
+__all__ = ["Clock", "Customers", "Destinations", "Draws", "Paths", "Totals", "new_totals"]
+
+
+class Draws(NamedTuple):
+    """Parameter draws, each of shape (draw,); times in the model's unit."""
+
+    r: FloatArray
+    alpha: FloatArray
+    a: FloatArray
+    b: FloatArray
+    p: FloatArray
+    q: FloatArray
+    v: FloatArray
+    zero_share: FloatArray
+
+
+class Customers(NamedTuple):
+    """What is known of each customer, each of shape (customer,)."""
+
+    x: FloatArray
+    t_x: FloatArray
+    T: FloatArray
+    spend_n: FloatArray
+    spend_sum: FloatArray
+
+
+class Destinations(NamedTuple):
+    """Where a purchase can go: compressed partner shares per customer, and the programme.
+
+    ``start`` (customer + 1), ``partner`` and ``weight`` (share) as in
+    :class:`ltvforecast.types.CustomerSummary`; ``programme`` (partner,) is the cumulated share
+    of each partner in the programme.
+    """
+
+    start: IntArray
+    partner: IntArray
+    weight: FloatArray
+    programme: FloatArray
+    novelty: float
+    concentration: float
+
+
+class Clock(NamedTuple):
+    """Period edges (period + 1) in the model's unit, and discount factors (period)."""
+
+    edges: FloatArray
+    factors: FloatArray
+
+
+class Totals(NamedTuple):
+    """What is added up over customers, in quanta of money or counts, partner by partner.
+
+    ``revenue`` (partner, draw, period), ``active`` (partner, draw), ``purchases`` and
+    ``customers`` (draw,); expectations given the parameters: ``expected_revenue`` and
+    ``expected_discounted`` (partner + 1, draw), the last row to be shared out like the programme,
+    ``expected_purchases`` (draw,) in count quanta; ``size`` (2, draw) approximates the simulated
+    and expected money in quanta, to detect overflow. ``seen`` (partner,) is working space.
+    """
+
+    revenue: IntArray
+    active: IntArray
+    purchases: IntArray
+    customers: IntArray
+    expected_revenue: IntArray
+    expected_discounted: IntArray
+    expected_purchases: IntArray
+    size: FloatArray
+    seen: IntArray
+
+
+class Paths(NamedTuple):
+    """Futures of some customers, each of shape (customer, draw).
+
+    Given: ``p_alive`` and ``p_buy`` (a purchase in the horizon, given alive). Filled in:
+    ``purchases``, ``revenue`` and ``discounted`` (both in quanta).
+    """
+
+    p_alive: FloatArray
+    p_buy: FloatArray
+    purchases: FloatArray
+    revenue: FloatArray
+    discounted: FloatArray
+
+
+def new_totals(
+    partners: int, draws: int, periods: int, *, folder: Path | None = None, number: int = 0
+) -> Totals:
+    """Make totals of zero.
+
+    Parameters
+    ----------
+    partners, draws, periods : int
+    folder : pathlib.Path, optional
+        Keep the largest array in a file there instead of in memory.
+    number : int
+        Tells the files of several totals apart.
+
+    Returns
+    -------
+    Totals
+    """
+    shape = (partners, draws, periods)
+    if folder is None:
+        revenue = np.zeros(shape, dtype=np.int64)
+    else:
+        name = folder / f"revenue-{number}.bin"
+        revenue = np.memmap(name, dtype=np.int64, mode="w+", shape=shape).view(np.ndarray)
+    return Totals(
+        revenue=revenue,
+        active=np.zeros((partners, draws), dtype=np.int64),
+        purchases=np.zeros(draws, dtype=np.int64),
+        customers=np.zeros(draws, dtype=np.int64),
+        expected_revenue=np.zeros((partners + 1, draws), dtype=np.int64),
+        expected_discounted=np.zeros((partners + 1, draws), dtype=np.int64),
+        expected_purchases=np.zeros(draws, dtype=np.int64),
+        size=np.zeros((2, draws)),
+        seen=np.zeros(partners, dtype=np.int64),
+    )

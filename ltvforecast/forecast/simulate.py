@@ -1,0 +1,414 @@
+"""The conditional future of a few customers, exactly, draw by draw (compiled).
+
+For each customer and parameter draw, given the customer's history (x, t_x, T):
+
+1. One uniform decides between no purchase in the horizon and at least one, with the closed-form
+   probability, and is reused for the time of the first: a Lomax time truncated to the horizon.
+2. Given a first purchase at T + s, the rate is Gamma(r + x + 1, alpha + T + s), the dropout
+   probability Beta(a, b + x), and the two are independent. BG/NBD customers can drop out only
+   right after a purchase.
+3. Few further purchases are walked one by one (exponential gaps; each time dropout with its
+   predictive probability); many are counted period by period: min(Poisson, purchases left), the
+   number until dropout being geometric.
+4. Each purchase goes to a partner: the customer's shares are one Dirichlet draw, the novelty
+   share goes anywhere in the programme.
+5. The spend level 1/nu is drawn once; n purchases together are worth Gamma(p n) / nu.
+
+Money is added up in whole quanta (64-bit integers), so that sums don't depend on their order and
+partners add up to the programme exactly.
+
+References
+----------
+Fader, P. S., Hardie, B. G. S. and Lee, K. L. (2005). "Counting your customers" the easy way.
+Marketing Science 24(2). Fader, P. S. and Hardie, B. G. S. (2013). The Gamma-Gamma model of
+monetary value.
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: PLR0917 - compiled functions are called by position
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+
+from ltvforecast.forecast.records import Clock, Customers, Destinations, Draws, Paths, Totals
+from ltvforecast.types import FloatArray, IntArray
+
+__all__ = ["add_expected", "interpolate", "simulate_customers"]
+
+LARGEST_MEAN = 1e12
+"""Cap on a period's Poisson mean; only absurd parameter draws ever meet it."""
+LARGEST_QUANTA = 4e18
+"""Cap on one amount in quanta; the programme total is checked against a lower bound."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _compiled(function: Function) -> Function:
+    """Compile, keep the machine code beside the source, and run without the interpreter lock."""
+    compiled: Function = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    return compiled
+
+
+@_compiled
+def interpolate(
+    table: FloatArray,
+    row_start: IntArray,
+    row_count: IntArray,
+    row_weight: FloatArray,
+    age_weight: FloatArray,
+) -> FloatArray:
+    """Weighted sums of table rows (see :mod:`ltvforecast.forecast.expectation`).
+
+    Parameters
+    ----------
+    table : float64 array, shape (row, node, draw)
+    row_start, row_count : int64 array, shape (customer,)
+    row_weight : float64 array, shape (customer, most rows)
+    age_weight : float64 array, shape (customer, node)
+
+    Returns
+    -------
+    float64 array, shape (customer, draw)
+    """
+    result = np.zeros((len(row_start), table.shape[2]))
+    for i in range(len(row_start)):
+        for row in range(row_count[i]):
+            for node in range(table.shape[1]):
+                weight = row_weight[i, row] * age_weight[i, node]
+                values = table[row_start[i] + row, node]
+                for m in range(table.shape[2]):
+                    result[i, m] += weight * values[m]
+    return result
+
+
+@_compiled
+def add_expected(
+    to: Destinations,
+    first: int,
+    revenue: FloatArray,
+    discounted: FloatArray,
+    purchases: FloatArray,
+    totals: Totals,
+) -> None:
+    """Add the customers' expectations to the totals.
+
+    Parameters
+    ----------
+    to : Destinations
+        Of all customers.
+    first : int
+        Place of the first of these customers in ``to``.
+    revenue, discounted, purchases : float64 array, shape (customer, draw)
+        Expected, in quanta.
+    totals : Totals
+        Added to.
+    """
+    pool = totals.expected_revenue.shape[0] - 1
+    for i in range(revenue.shape[0]):
+        for cell in range(to.start[first + i], to.start[first + i + 1] + 1):
+            if cell == to.start[first + i + 1]:
+                partner, weight = pool, to.novelty
+            else:
+                partner, weight = to.partner[cell], (1.0 - to.novelty) * to.weight[cell]
+            if weight > 0:
+                for m in range(revenue.shape[1]):
+                    totals.expected_revenue[partner, m] += _whole(weight * revenue[i, m])
+                    totals.expected_discounted[partner, m] += _whole(weight * discounted[i, m])
+        for m in range(revenue.shape[1]):
+            totals.expected_purchases[m] += _whole(purchases[i, m])
+            totals.size[1, m] += revenue[i, m]
+
+
+@_compiled
+def _whole(amount: float) -> int:
+    return int(np.rint(min(amount, LARGEST_QUANTA)))
+
+
+@_compiled
+def simulate_customers(
+    stream: np.random.Generator,
+    customers: Customers,
+    first: int,
+    draws: Draws,
+    to: Destinations,
+    clock: Clock,
+    quantum: float,
+    paths: Paths,
+    totals: Totals,
+) -> None:
+    """Simulate some customers in all draws.
+
+    Parameters
+    ----------
+    stream : numpy.random.Generator
+        Advanced.
+    customers : Customers
+        These customers.
+    first : int
+        Place of the first of them in ``to``.
+    draws : Draws
+    to : Destinations
+        Of all customers.
+    clock : Clock
+    quantum : float
+        Money in one quantum.
+    paths : Paths
+        Filled in.
+    totals : Totals
+        Added to.
+    """
+    most = 1
+    for i in range(first, first + len(customers.x)):
+        most = max(most, to.start[i + 1] - to.start[i] + 1)
+    counts = np.zeros(len(clock.factors), dtype=np.int64)
+    parts = np.zeros(most, dtype=np.int64)
+    visits = np.zeros((2, most + len(to.programme)), dtype=np.int64)
+    for i in range(len(customers.x)):
+        begin, end = to.start[first + i], to.start[first + i + 1]
+        base = np.empty(end - begin + 1)
+        for k in range(end - begin):
+            base[k] = (1.0 - to.novelty) * to.weight[begin + k]
+        base[end - begin] = to.novelty
+        _simulate_customer(
+            stream,
+            customers,
+            i,
+            (first + i) * len(draws.r),
+            draws,
+            to.partner[begin:end],
+            base,
+            to.programme,
+            to.concentration,
+            clock,
+            quantum,
+            paths,
+            totals,
+            counts,
+            parts[: len(base)],
+            visits,
+        )
+
+
+@_compiled
+def _simulate_customer(
+    stream: np.random.Generator,
+    customers: Customers,
+    i: int,
+    tag: int,
+    draws: Draws,
+    partners: IntArray,
+    base: FloatArray,
+    programme: FloatArray,
+    concentration: float,
+    clock: Clock,
+    quantum: float,
+    paths: Paths,
+    totals: Totals,
+    counts: IntArray,
+    parts: IntArray,
+    visits: IntArray,
+) -> None:
+    """Simulate one customer in all draws.
+
+    What is called inside the loop takes few arrays: handing over an array costs an atomic
+    operation, which is as long as a random number takes.
+    """
+    x, T, edges = customers.x[i], customers.T[i], clock.edges
+    revenue, active, seen = totals.revenue, totals.active, totals.seen
+    cumulative = np.empty(len(base))
+    single = len(partners) == 1 and base[-1] == 0.0
+    visits[0, 0] = partners[0]
+    for m in range(len(draws.r)):
+        uniform = stream.random()
+        probability = paths.p_alive[i, m] * paths.p_buy[i, m]
+        if uniform >= probability:
+            continue
+        shape, rate = draws.r[m] + x, draws.alpha[m] + T
+        time = _first_time(uniform / probability, paths.p_buy[i, m], shape, rate, edges[-1])
+        begin, end, bought = _count_purchases(
+            stream, time, shape + 1.0, rate + time, draws.a[m], draws.b[m] + x, edges, counts
+        )
+        paths.purchases[i, m] = bought
+        totals.purchases[m] += bought
+        totals.customers[m] += 1
+        p, zero = draws.p[m], draws.zero_share[m]
+        level = stream.standard_gamma(p * customers.spend_n[i] + draws.q[m])
+        scale = (draws.v[m] + customers.spend_sum[i]) / (level * quantum)
+        if not single:
+            _draw_shares(stream, base, concentration if bought > 1 else np.inf, cumulative)
+        for j in range(begin, end):
+            if counts[j] == 0:
+                continue
+            if single:
+                places = 1
+                visits[1, 0] = counts[j]
+            else:
+                places = _route(stream, counts[j], cumulative, parts, partners, programme, visits)
+            for k in range(places):
+                partner, paid = visits[0, k], visits[1, k]
+                if seen[partner] != tag + m + 1:
+                    seen[partner] = tag + m + 1
+                    active[partner, m] += 1
+                if zero > 0.0:
+                    paid = _thin(stream, paid, zero)
+                if paid > 0:
+                    amount = stream.standard_gamma(p * paid) * scale
+                    money = max(_whole(amount), 1)
+                    revenue[partner, m, j] += money
+                    totals.size[0, m] += amount
+                    paths.revenue[i, m] += money
+                    paths.discounted[i, m] += clock.factors[j] * money
+
+
+@_compiled
+def _first_time(uniform: float, p_buy: float, shape: float, rate: float, horizon: float) -> float:
+    """Time of the first purchase, given that it falls in the horizon (inverse of Lomax)."""
+    inside = min(uniform, 1.0 - 1e-16) * p_buy
+    return min(float(rate * np.expm1(-np.log1p(-inside) / shape)), horizon)
+
+
+@_compiled
+def _count_purchases(
+    stream: np.random.Generator,
+    time: float,
+    shape: float,
+    rate: float,
+    a: float,
+    b: float,
+    edges: FloatArray,
+    counts: IntArray,
+) -> tuple[int, int, int]:
+    """Count purchases by period, the first being at ``time``.
+
+    Returns the range of periods in which ``counts`` is filled in, and the sum.
+    """
+    periods = len(edges) - 1
+    horizon = edges[-1]
+    begin = min(max(int(np.searchsorted(edges, time)) - 1, 0), periods - 1)
+    counts[begin] = 1
+    pace = stream.standard_gamma(shape) / rate
+    if shape / rate * (horizon - time) <= 10 + 2 * (periods - begin):
+        now = begin
+        survived = 0
+        while stream.random() * (a + b + survived) >= a:
+            survived += 1
+            time += stream.standard_exponential() / pace
+            if not time < horizon:
+                return begin, now + 1, survived
+            while time > edges[now + 1]:
+                now += 1
+                counts[now] = 0
+            counts[now] += 1
+        return begin, now + 1, survived + 1
+    dropout = min(max(stream.beta(a, b), 1e-300), 1.0 - 1e-16)
+    left = np.floor(np.log1p(-stream.random()) / np.log1p(-dropout))
+    total = 1
+    for j in range(begin, periods):
+        if j > begin:
+            counts[j] = 0
+        if left <= 0:
+            return begin, j + 1, total
+        mean = min(pace * (edges[j + 1] - time), LARGEST_MEAN)
+        more = int(min(float(stream.poisson(mean)), left))
+        counts[j] += more
+        total += more
+        left -= more
+        time = edges[j + 1]
+    return begin, periods, total
+
+
+@_compiled
+def _draw_shares(
+    stream: np.random.Generator, base: FloatArray, concentration: float, cumulative: FloatArray
+) -> None:
+    """Fill in one Dirichlet draw, cumulated and adding to one."""
+    total = 0.0
+    for k in range(len(base)):
+        if concentration == np.inf:
+            total += base[k]
+        elif base[k] > 0:
+            total += stream.standard_gamma(concentration * base[k])
+        cumulative[k] = total
+    if total <= 0.0:  # all shapes tiny: in the limit one cell takes all
+        place = stream.random()
+        for k in range(len(base)):
+            place -= base[k]
+            cumulative[k] = 1.0 if place < 0 or k == len(base) - 1 else 0.0
+        total = 1.0
+    for k in range(len(base)):
+        cumulative[k] /= total
+
+
+@_compiled
+def _split(
+    stream: np.random.Generator, count: int, cumulative: FloatArray, parts: IntArray
+) -> None:
+    """Split purchases over cells: one by one if few, by successive binomials if many."""
+    parts[:] = 0
+    last = len(parts) - 1
+    if count <= 10 * len(parts):
+        for _ in range(count):
+            uniform = stream.random()
+            k = 0
+            while k < last and uniform >= cumulative[k]:
+                k += 1
+            parts[k] += 1
+        return
+    left, taken = count, 0.0
+    for k in range(last):
+        mass = cumulative[k] - taken
+        if mass > 0:
+            chance = min(mass / (1.0 - taken), 1.0) if taken < 1.0 else 1.0
+            parts[k] = stream.binomial(left, chance)
+            left -= parts[k]
+            if left == 0:
+                return
+        taken = cumulative[k]
+    parts[last] = left
+
+
+@_compiled
+def _route(
+    stream: np.random.Generator,
+    count: int,
+    cumulative: FloatArray,
+    parts: IntArray,
+    partners: IntArray,
+    programme: FloatArray,
+    visits: IntArray,
+) -> int:
+    """Fill in partners and numbers of a period's purchases; give how many entries."""
+    _split(stream, count, cumulative, parts)
+    places = 0
+    last = len(parts) - 1
+    for k in range(last):
+        if parts[k] > 0:
+            visits[0, places], visits[1, places] = partners[k], parts[k]
+            places += 1
+    if parts[last] == 0:
+        return places
+    if parts[last] <= len(programme):
+        for _ in range(parts[last]):
+            place = np.searchsorted(programme, stream.random(), side="right")
+            visits[0, places] = min(place, len(programme) - 1)
+            visits[1, places] = 1
+            places += 1
+        return places
+    anywhere = np.zeros(len(programme), dtype=np.int64)
+    _split(stream, parts[last], programme, anywhere)
+    for partner in range(len(anywhere)):
+        if anywhere[partner] > 0:
+            visits[0, places], visits[1, places] = partner, anywhere[partner]
+            places += 1
+    return places
+
+
+@_compiled
+def _thin(stream: np.random.Generator, count: int, zero: float) -> int:
+    """Count the purchases worth something."""
+    if count == 1:
+        return 1 if stream.random() >= zero else 0
+    return int(stream.binomial(count, 1.0 - zero))

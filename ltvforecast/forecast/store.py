@@ -1,0 +1,268 @@
+"""Saves a forecast as a folder of plain files, and loads it back, whole or not at all.
+
+::
+
+    partners.csv   periods.csv   customers.parquet   the tables
+    programme.json                                   the whole programme
+    draws.nc                                         draws by partner (NetCDF-4)
+    history.parquet                                  revenue by partner and day up to as_of
+    forecast.json                                    what was asked, provenance, checksums
+
+In the CSV files an id that a spreadsheet would take for a formula (it begins with ``=``, ``+``,
+``-``, ``@``, a tab or a line break), or that begins with an apostrophe, gets an apostrophe before
+it; :func:`load_forecast` takes it off again. There is no time stamp: same forecast, same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xarray as xr
+
+from ltvforecast.errors import OutputExistsError, StoredFileError
+from ltvforecast.output import whole_folder
+from ltvforecast.types import Economics, ForecastSpec, Horizon, PartnerForecast
+
+__all__ = ["FORMAT_VERSION", "load_forecast", "save_forecast"]
+
+FORMAT_VERSION = 1
+"""Raised whenever an older version of this package could not read what is written."""
+
+_FORMAT = "ltvforecast forecast"
+_INDEX = "forecast.json"
+_FILES = (
+    "customers.parquet",
+    "draws.nc",
+    "history.parquet",
+    "partners.csv",
+    "periods.csv",
+    "programme.json",
+)
+_GUARDED = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+_TEXT = ("partner_id", "period_start", "period_end", "tail", "warnings")
+_WHOLE = ("customers",)
+
+
+def save_forecast(
+    forecast: PartnerForecast, folder: str | Path, *, overwrite: bool = False
+) -> None:
+    """Write a forecast to a folder.
+
+    Parameters
+    ----------
+    forecast : PartnerForecast
+    folder : str or pathlib.Path
+        Appears whole or not at all. Missing parents are made.
+    overwrite : bool
+        Replace a saved forecast of that name. Another folder is never replaced.
+
+    Raises
+    ------
+    OutputExistsError
+        The name is taken and ``overwrite`` is False, or what has it is no saved forecast.
+    ConfigError
+        The place can't be written to.
+    """
+    target = Path(folder)
+    _refuse_foreign(target, overwrite=overwrite)
+    with whole_folder(target, overwrite=overwrite) as made:
+        _write_csv(forecast.partners, made / "partners.csv")
+        _write_csv(forecast.periods, made / "periods.csv")
+        for name, table in (("customers", forecast.customers), ("history", forecast.history)):
+            pq.write_table(
+                pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None),
+                made / f"{name}.parquet",
+                compression="zstd",
+            )
+        forecast.draws.to_netcdf(made / "draws.nc", engine="h5netcdf")
+        _write_json(forecast.programme, made / "programme.json")
+        record = {
+            "format": _FORMAT,
+            "format_version": FORMAT_VERSION,
+            "package_version": forecast.provenance.get("package_version"),
+            "spec": _spec_record(forecast.spec),
+            "provenance": forecast.provenance,
+            "files": {name: _sha256((made / name).read_bytes()) for name in _FILES},
+        }
+        record["checksum"] = _checksum(record)
+        _write_json(record, made / _INDEX)
+
+
+def load_forecast(folder: str | Path) -> PartnerForecast:
+    """Read a forecast from the folder that :func:`save_forecast` wrote.
+
+    Parameters
+    ----------
+    folder : str or pathlib.Path
+
+    Returns
+    -------
+    PartnerForecast
+        Equal to the one saved.
+
+    Raises
+    ------
+    StoredFileError
+        The forecast is missing, damaged, or written in a newer format.
+    """
+    source = Path(folder)
+    record = _read_record(source)
+    for name in _FILES:
+        _check_file(source, name, record["files"].get(name))
+    try:
+        return PartnerForecast(
+            partners=_read_csv(source / "partners.csv"),
+            customers=pq.read_table(source / "customers.parquet").to_pandas(),
+            periods=_read_csv(source / "periods.csv"),
+            programme=json.loads((source / "programme.json").read_text(encoding="utf-8")),
+            draws=_read_draws(source / "draws.nc"),
+            history=pq.read_table(source / "history.parquet").to_pandas(),
+            spec=_spec(record["spec"]),
+            provenance=record["provenance"],
+        )
+    except (OSError, KeyError, TypeError, ValueError, IndexError, pa.ArrowException) as error:
+        raise _damaged(source, f"its content does not fit together ({error!r})") from error
+
+
+def _refuse_foreign(folder: Path, *, overwrite: bool) -> None:
+    """Never replace a folder that holds something else than a saved forecast."""
+    if not (overwrite and folder.is_dir()):
+        return
+    if any(folder.iterdir()) and not (folder / _INDEX).is_file():
+        raise OutputExistsError(
+            f"{folder} holds something else than a saved forecast",
+            expected="a new name, or the folder of a saved forecast to replace",
+            remedy="choose another name; nothing was changed",
+        )
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    guarded = table["partner_id"].map(
+        lambda name: f"'{name}" if name.startswith(_GUARDED) else name
+    )
+    # with plain line feeds the writer doesn't see that a carriage return needs quotes
+    returns = guarded.str.contains("\r", regex=False).any()
+    text = table.assign(partner_id=guarded).to_csv(
+        index=False,
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL,
+    )
+    path.write_text(text, encoding="utf-8", newline="")
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    with path.open(encoding="utf-8", newline="") as lines:
+        header, *rows = csv.reader(lines)
+    columns: dict[str, object] = {}
+    for name, values in zip(header, zip(*rows, strict=True), strict=True):
+        if name in _WHOLE:
+            columns[name] = np.array([int(value) for value in values], dtype=np.int64)
+        elif name in _TEXT:
+            columns[name] = pd.array(values, dtype="str")
+        else:
+            columns[name] = np.array([float(value or "nan") for value in values])
+    table = pd.DataFrame(columns)
+    guarded = table["partner_id"].str.startswith("'")
+    table["partner_id"] = table["partner_id"].where(~guarded, table["partner_id"].str[1:])
+    return table
+
+
+def _read_draws(path: Path) -> xr.Dataset:
+    with xr.open_dataset(path, engine="h5netcdf") as stored:
+        return stored.load()
+
+
+def _write_json(content: Mapping[str, object], path: Path) -> None:
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _spec_record(spec: ForecastSpec) -> dict[str, object]:
+    return {
+        "horizon": {"text": spec.horizon.text, "days": spec.horizon.days},
+        "draws": spec.draws,
+        "levels": list(spec.levels),
+        "economics": {
+            "margin": spec.economics.margin,
+            "commission": spec.economics.commission,
+            "discount_rate": spec.economics.discount_rate,
+        },
+        "seed": spec.seed,
+    }
+
+
+def _spec(record: dict[str, Any]) -> ForecastSpec:
+    return ForecastSpec(
+        horizon=Horizon(**record["horizon"]),
+        draws=record["draws"],
+        levels=tuple(record["levels"]),
+        economics=Economics(**record["economics"]),
+        seed=record["seed"],
+    )
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    path = folder / _INDEX
+    if not path.is_file():
+        raise StoredFileError(
+            f"there is no saved forecast in {folder}: {_INDEX} is missing",
+            expected="the folder that `ltvforecast predict` or save_forecast() wrote",
+            remedy="check the name, or predict again",
+        )
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(folder, f"{_INDEX} is not JSON ({error})") from error
+    if not isinstance(record, dict) or record.get("format") != _FORMAT:
+        raise _damaged(folder, f"{_INDEX} does not describe a forecast")
+    format_version = record.get("format_version")
+    if not isinstance(format_version, int) or format_version < 1:
+        raise _damaged(folder, f"{_INDEX} has format version {format_version!r}")
+    if format_version > FORMAT_VERSION:
+        raise StoredFileError(
+            f"the forecast in {folder} has format {format_version}, written by ltvforecast "
+            f"{record.get('package_version')}",
+            expected=f"format {FORMAT_VERSION} or older",
+            remedy="install a newer ltvforecast, or predict again",
+        )
+    if record.get("checksum") != _checksum(record) or not isinstance(record.get("files"), dict):
+        raise _damaged(folder, f"{_INDEX} was changed after it was written")
+    return record
+
+
+def _check_file(folder: Path, name: str, digest: object) -> None:
+    path = folder / name
+    if not path.is_file():
+        raise _damaged(folder, f"{name} is missing")
+    try:
+        found = _sha256(path.read_bytes())
+    except OSError as error:
+        raise _damaged(folder, f"{name} can't be read ({error.strerror})") from error
+    if found != digest:
+        raise _damaged(folder, f"{name} is not what was written: it is truncated or was changed")
+
+
+def _damaged(folder: Path, why: str) -> StoredFileError:
+    return StoredFileError(
+        f"the forecast in {folder} is damaged: {why}",
+        expected="all files as they were saved",
+        remedy="restore the folder from a copy, or predict again",
+    )
+
+
+def _checksum(record: Mapping[str, object]) -> str:
+    content = {key: value for key, value in record.items() if key != "checksum"}
+    return _sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode())
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
