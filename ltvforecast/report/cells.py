@@ -1,0 +1,78 @@
+"""Cells of tables: estimates with their range, probabilities, shares and plain figures."""
+
+from __future__ import annotations
+
+import math
+
+from ltvforecast.report.basis import Basis, Row, between
+from ltvforecast.report.document import Cell
+from ltvforecast.report.wording import money, percent, share_text
+
+__all__ = ["estimate", "figure", "part", "probability"]
+
+
+def estimate(basis: Basis, row: Row, quantity: str) -> Cell:
+    """Show an expected amount, and its range under it.
+
+    Parameters
+    ----------
+    basis : Basis
+    row : mapping
+        A partner's or a period's row, or the programme.
+    quantity : str
+
+    Returns
+    -------
+    Cell
+    """
+    value = float(row[quantity])
+    return Cell(text=money(value), value=value, detail=between(basis, row, quantity))
+
+
+def probability(value: float) -> Cell:
+    """Show a probability counted in simulated futures, or that it is not known.
+
+    Parameters
+    ----------
+    value : float
+        Perhaps NaN.
+
+    Returns
+    -------
+    Cell
+        Never 0 % or 100 %: what happened in none of the futures can happen.
+    """
+    if math.isnan(value):
+        return Cell(text="not known", value=-1.0)
+    return Cell(text=percent(min(max(value, 1e-9), 1 - 1e-9)), value=value)
+
+
+def part(value: float) -> Cell:
+    """Show a share of the whole with a decimal, since most partners' are small.
+
+    Parameters
+    ----------
+    value : float
+
+    Returns
+    -------
+    Cell
+    """
+    if math.isnan(value):
+        return Cell(text="–", value=0.0)
+    return Cell(text=share_text(value), value=value)
+
+
+def figure(value: float) -> Cell:
+    """Show an amount that is known, in whole units where it is large.
+
+    Parameters
+    ----------
+    value : float
+
+    Returns
+    -------
+    Cell
+    """
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"
+    return Cell(text=text.replace("-", "−"), value=value)

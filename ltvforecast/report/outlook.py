@@ -1,0 +1,294 @@
+"""What lies ahead: the partners to watch, and revenue by month."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pandas as pd
+
+from ltvforecast.plots.chart_data import WORTH_WATCHING, by_week, revenue_by_period
+from ltvforecast.plots.labels import display_name
+from ltvforecast.report.basis import Basis, Row, amount, records, whole
+from ltvforecast.report.cells import estimate, figure, probability
+from ltvforecast.report.document import Cell, Chart, Column, Section, Table
+from ltvforecast.report.wording import chance, count, gap_words, long_date, money, odds, percent
+
+__all__ = ["months", "silence_words", "watch_list"]
+
+PAST_SHOWN, AHEAD_SHOWN = 24, 72
+"""Months (or weeks) in the tables and in the chart."""
+_EPOCH = dt.date(1970, 1, 1)
+
+
+def watch_list(basis: Basis) -> Section:
+    """List the partners where much money meets much risk.
+
+    Parameters
+    ----------
+    basis : Basis
+
+    Returns
+    -------
+    Section
+    """
+    table = basis.watched
+    listed_rows = table[table["number"] > 0]
+    said = [
+        (
+            "Partners are listed by the money they have at stake times the chance of losing it. "
+            "Only customers known today are counted: a partner that goes on winning new customers "
+            "will do better than shown, so read the list as a list of calls to make, not of losses."
+        ),
+        *_halving_words(basis, table),
+        *silence_words(basis),
+    ]
+    if listed_rows.empty:
+        said.append(
+            f"No partner with money at stake has a risk of {percent(WORTH_WATCHING)} or more."
+        )
+    chart = Chart(
+        name="watch-list",
+        title="Money at stake and the chance that it drops away",
+        description=(
+            "Each mark is a partner: further right, more money at stake; further up, more "
+            "likely to drop away. The numbered diamonds are the partners listed in the table "
+            "below, under the same numbers."
+        ),
+    )
+    return Section(
+        key="watch-list",
+        title="Watch-list",
+        paragraphs=tuple(said),
+        chart=None if listed_rows.empty else chart,
+        tables=() if listed_rows.empty else (_watch_table(basis, listed_rows),),
+    )
+
+
+def silence_words(basis: Basis) -> tuple[str, ...]:
+    """Say which money stands with partners that have gone silent.
+
+    Parameters
+    ----------
+    basis : Basis
+
+    Returns
+    -------
+    tuple of str
+        Empty if there are none.
+    """
+    silent = basis.watched[basis.watched["silent"] & (basis.watched["at_stake"] > 0)]
+    if silent.empty:
+        return ()
+    known = basis.recent[silent["partner_id"]].sum()
+    return (
+        (
+            f"{count(len(silent), 'partner has', 'partners have')} been silent more than twice as "
+            f"long as ever before. They took {amount(basis, known)} in the {basis.horizon} before, "
+            f"and the forecast still counts on {amount(basis, silent['future_revenue'].sum())} "
+            "from them, because the model can't see that a partner has closed or changed its "
+            "ways. The watch-list counts their revenue as lost: ask them first."
+        ),
+    )
+
+
+def _halving_words(basis: Basis, table: pd.DataFrame) -> tuple[str, ...]:
+    known = table[table["event"] == "halving"]
+    silent = len(table) - len(known)
+    said = []
+    if len(known):
+        likely = known[known["risk"] > 0.5]
+        said.append(
+            f"{count(len(likely), 'partner')} of {len(known):,} will more likely than not take "
+            f"less than half of what they took in the {basis.horizon} before; in that time they "
+            f"took {amount(basis, likely['at_stake'].sum())} together."
+        )
+    if silent:
+        said.append(
+            f"For {count(silent, 'partner')} the data do not hold {basis.horizon} of past "
+            "revenue to compare with; there the risk is that of no revenue at all, and the "
+            "money at stake is the expected revenue."
+        )
+    return tuple(said)
+
+
+def _watch_table(basis: Basis, table: pd.DataFrame) -> Table:
+    by_name = {row["partner_id"]: row for row in records(basis.ranked)}
+    rows = tuple(
+        (
+            Cell(text=str(row["number"]), value=row["number"]),
+            Cell(text=display_name(row["partner_id"]), value=display_name(row["partner_id"])),
+            Cell(
+                text=money(float(basis.recent[row["partner_id"]])),
+                value=float(basis.recent[row["partner_id"]]),
+            ),
+            estimate(basis, by_name[row["partner_id"]], "future_revenue"),
+            probability(row["p_decline"]),
+            probability(row["p_churn"]),
+            _last_purchase(basis, row),
+            _verdict(row),
+        )
+        for row in records(table)
+    )
+    return Table(
+        name="watch-table",
+        caption="Partners to call first"
+        + (f" (amounts in {basis.currency})" if basis.currency else ""),
+        columns=(
+            Column(heading="Number"),
+            Column(heading="Partner", numeric=False),
+            Column(heading=f"Revenue, last {basis.horizon}"),
+            Column(heading=f"Expected, next {basis.horizon}"),
+            Column(heading="Chance of halving"),
+            Column(heading="Chance of no revenue"),
+            Column(
+                heading="Last purchase",
+                numeric=False,
+                meaning=f"By any of its customers, seen from {long_date(basis.as_of)}.",
+            ),
+            Column(heading="In words", numeric=False),
+        ),
+        rows=rows,
+        heads=1,
+        searchable=True,
+    )
+
+
+def _verdict(row: Row) -> Cell:
+    event = "fall below half" if row["event"] == "halving" else "bring nothing"
+    words = chance(row["risk"])
+    said = f"may {event} or not" if words == "could go either way" else f"{words} to {event}"
+    if not row["silent"]:
+        return Cell(text=said, value=row["risk"])
+    return Cell(
+        text="unusually silent",
+        value=1.0,
+        detail=f"more than twice as long as ever before; by its customers alone {said}",
+    )
+
+
+def _last_purchase(basis: Basis, row: Row) -> Cell:
+    last = int(row["last_day"])
+    if last < 0:
+        return Cell(text="none", value=-1.0)
+    day = _EPOCH + dt.timedelta(days=last)
+    ago = (basis.as_of - day).days
+    gap = gap_words(float(row["usual_gap"]))
+    when = "on the last day" if ago == 0 else f"{count(ago, 'day')} ago"
+    return Cell(
+        text=day.isoformat(), value=float(last), detail=when + (f"; usually {gap}" if gap else "")
+    )
+
+
+def months(basis: Basis) -> Section:
+    """Show revenue by month (or week): what was, and what is expected.
+
+    Parameters
+    ----------
+    basis : Basis
+
+    Returns
+    -------
+    Section
+    """
+    unit = "week" if by_week(basis.forecast) else "month"
+    past = revenue_by_period(basis.forecast)
+    shown = past.tail(PAST_SHOWN)
+    said = [
+        (
+            f"Bars are what was taken, by {unit}; hatched bars are {unit}s that the data "
+            "cover only in part. Dots are what is expected from the customers known today, with "
+            f"their ranges: the thick line holds the outcome half of the time, the thin one "
+            f"{odds(basis.level)}."
+        ),
+        (
+            "Bars and dots do not count the same customers. The bars contain those who were new "
+            "at the time; the dots contain no new customers, and lose those who stop buying. "
+            "Where the dots lie lower, the gap is what new customers have to fill. Seasons, "
+            "campaigns and price changes are not in the forecast."
+        ),
+        _comparison(basis),
+    ]
+    return Section(
+        key="months",
+        title=f"Forecast by {unit}",
+        paragraphs=tuple(said),
+        chart=Chart(
+            name="months",
+            title=f"Revenue by {unit}, past and expected",
+            description=(
+                f"Past {unit}s as bars up to {long_date(basis.as_of)}, expected {unit}s as dots "
+                "with ranges after it. The figures are in the tables below."
+            ),
+        ),
+        tables=(_ahead_table(basis, unit), _past_table(basis, shown, len(past), unit)),
+    )
+
+
+def _comparison(basis: Basis) -> str:
+    taken = float(basis.recent.sum())
+    ahead = whole(basis, "future_revenue")
+    if not basis.recent_complete:
+        return (
+            f"The data reach back less than {basis.horizon}, so the forecast can't be set "
+            "against an equally long past."
+        )
+    ratio = f", {percent(ahead / taken)} of it" if taken > 0 else ""
+    return (
+        f"In the {basis.horizon} to {long_date(basis.as_of)} the programme took "
+        f"{amount(basis, taken)}; expected from known customers in the {basis.horizon} ahead: "
+        f"{amount(basis, ahead)}{ratio}."
+    )
+
+
+def _ahead_table(basis: Basis, unit: str) -> Table:
+    rows = tuple(
+        (
+            _period_cell(row["start"], row["end"], complete=bool(row["complete"])),
+            estimate(basis, row, "future_revenue"),
+        )
+        for row in records(basis.periods.head(AHEAD_SHOWN))
+    )
+    everything = len(basis.periods)
+    notes = (
+        (f"The first {len(rows)} of {everything:,} {unit}s; all of them are in periods.csv.",)
+        if len(rows) < everything
+        else ()
+    )
+    return Table(
+        name="ahead-table",
+        caption=f"Expected revenue from known customers, by {unit}"
+        + (f" (amounts in {basis.currency})" if basis.currency else ""),
+        columns=(
+            Column(heading="From – to", numeric=False),
+            Column(heading="Expected", meaning=f"Under it, its {basis.level}% range."),
+        ),
+        rows=rows,
+        notes=notes,
+    )
+
+
+def _past_table(basis: Basis, shown: pd.DataFrame, everything: int, unit: str) -> Table:
+    rows = tuple(
+        (
+            _period_cell(row["start"], row["end"], complete=bool(row["complete"])),
+            figure(float(row["revenue"])),
+        )
+        for row in records(shown)
+    )
+    notes = (f"The last {len(shown)} of {everything} {unit}s.",) if len(shown) < everything else ()
+    return Table(
+        name="past-table",
+        caption=f"Revenue so far, by {unit}"
+        + (f" (amounts in {basis.currency})" if basis.currency else ""),
+        columns=(Column(heading="From – to", numeric=False), Column(heading="Revenue")),
+        rows=rows,
+        notes=notes,
+    )
+
+
+def _period_cell(start: dt.date, end: dt.date, *, complete: bool) -> Cell:
+    return Cell(
+        text=f"{start.isoformat()} – {end.isoformat()}",
+        value=start.isoformat(),
+        detail="" if complete else "in part",
+    )

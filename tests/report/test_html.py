@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from ltvforecast.errors import ConfigError, ForecastError, OutputExistsError
+from ltvforecast.report.content import SECTIONS, build_report
+from ltvforecast.report.html import render_html, write_report
+from ltvforecast.types import PartnerForecast
+from tests.report.made_forecast import HOSTILE, make_forecast
+
+VOID = {"meta", "input", "br", "link", "img"}
+
+
+class Page(HTMLParser):
+    """Read a page strictly: every element that opens closes, in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def forecast() -> PartnerForecast:
+    return make_forecast()
+
+
+@pytest.fixture(scope="module")
+def text(forecast: PartnerForecast) -> str:
+    return render_html(build_report(forecast))
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+@pytest.fixture(scope="module")
+def hostile() -> str:
+    return render_html(build_report(make_forecast(names=HOSTILE)))
+
+
+def test_the_same_forecast_gives_the_same_bytes(text: str) -> None:
+    assert render_html(build_report(make_forecast())) == text
+
+
+def test_every_section_has_its_heading(page: Page) -> None:
+    ids = {attributes.get("id") for _, attributes in page.elements}
+    assert set(SECTIONS) <= ids
+    assert len(page.named("h1")) == 1
+    headings = [attributes["id"] for attributes in page.named("h2")]
+    for section in page.named("section"):
+        assert section["aria-labelledby"] in headings
+    links = {link["href"] for link in page.named("a")}
+    assert {f"#{key}" for key in SECTIONS} <= links
+
+
+def test_a_missing_section_is_an_error_by_name(forecast: PartnerForecast) -> None:
+    report = build_report(forecast)
+    cut = replace(report, sections=tuple(s for s in report.sections if s.key != "watch-list"))
+    with pytest.raises(ForecastError, match="no section “watch-list”"):
+        render_html(cut)
+
+
+def test_ids_are_unique_and_references_lead_somewhere(page: Page) -> None:
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in page.elements:
+        for name in ("aria-labelledby", "for"):
+            for target in (attributes.get(name) or "").split():
+                assert target in ids
+        if (attributes.get("href") or "").startswith("#"):
+            assert attributes["href"][1:] in ids
+
+
+def test_nothing_comes_from_outside(text: str, hostile: str) -> None:
+    for words in (text, hostile):
+        assert not re.search(
+            r"""(?:src|href|action|url)\s*[=(]\s*["']?(?!#)""", words.split("<style>")[0]
+        )
+        assert "@import" not in words
+        assert not re.search(r"https?://", words)
+        assert "//cdn" not in words
+
+
+def test_only_our_own_script_may_run(text: str, hostile: str) -> None:
+    for words in (text, hostile):
+        scripts = re.findall(r"<script>(.*?)</script>", words, flags=re.DOTALL)
+        assert len(scripts) == 1
+        digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
+        policy = next(
+            meta["content"]
+            for meta in Page(words).named("meta")
+            if meta.get("http-equiv") == "Content-Security-Policy"
+        )
+        assert policy.startswith("default-src 'none'")
+        assert f"script-src 'sha256-{digest}'" in policy
+        assert not [a for _, attrs in Page(words).elements for a in attrs if a.startswith("on")]
+
+
+def test_hostile_names_stay_text(hostile: str) -> None:
+    page = Page(hostile)
+    assert not page.named("img")
+    names = [text.strip() for text in page.texts]
+    assert "<script>alert(1)</script>" in names
+    assert '"><img src=x onerror=alert(1)>' in names
+    assert "$\\frac{1}{0}$ & $x" in names
+    assert "שלום עולם" in names
+    assert "&lt;b&gt;" in names
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", hostile)
+    assert "x" * 200 not in hostile
+
+
+def test_any_unicode_survives_writing(tmp_path: Path) -> None:
+    forecast = make_forecast(names=("\U0001f984", "\ufffe", "\x85"))
+    path = tmp_path / "report.html"
+    write_report(forecast, path)
+    assert "\U0001f984" in path.read_text(encoding="utf-8")
+
+
+def test_light_and_dark_and_paper(text: str) -> None:
+    style = re.search(r"<style>(.*?)</style>", text, flags=re.DOTALL)
+    assert style is not None
+    assert "prefers-color-scheme: dark" in style[1]
+    assert "@media print" in style[1]
+    light, dark = (
+        set(re.findall(r"(--[a-z-]+):", part)) for part in style[1].split("prefers-color-scheme")
+    )
+    assert {name for name in light if name.startswith("--chart")} <= dark
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_is_readable_on_its_ground(text: str, scheme: str) -> None:
+    """WCAG 2.1: contrast of text at least 4.5, of marks in a chart at least 3."""
+    blocks = re.findall(r":root \{(.*?)\}", text, flags=re.DOTALL)
+    colours = dict(re.findall(r"(--[a-z-]+): (#[0-9a-f]{6})", blocks[scheme == "dark"]))
+
+    def light(colour: str) -> float:
+        parts = [int(colours[colour][i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    def contrast(first: str, second: str) -> float:
+        high, low = sorted((light(first), light(second)), reverse=True)
+        return (high + 0.05) / (low + 0.05)
+
+    for ground in ("--page", "--panel"):
+        for ink in ("--text", "--soft", "--link"):
+            assert contrast(ink, ground) >= 4.5
+    assert contrast("--text", "--alert") >= 4.5
+    for mark in ("--chart-ink", "--chart-muted", "--chart-value", "--chart-emphasis"):
+        assert contrast(mark, "--page") >= 3
+
+
+def test_every_chart_reads_itself_out(page: Page) -> None:
+    charts = page.named("svg")
+    assert len(charts) == 8
+    for chart in charts:
+        assert chart["role"] == "img"
+        assert chart["aria-labelledby"]
+
+
+def test_tables_say_what_they_are(page: Page) -> None:
+    assert len(page.named("caption")) == len(page.named("table"))
+    assert all(cell.get("scope") in ("row", "col") for cell in page.named("th"))
+
+
+def test_the_partner_table_has_every_partner(text: str) -> None:
+    body = (
+        text.split('<table id="partner-table"')[1]
+        .split("<tbody>")[1]
+        .split("</tbody>", maxsplit=1)[0]
+    )
+    assert body.count("<tr>") == 30
+
+
+def test_it_works_without_the_script(page: Page) -> None:
+    tools = [p for p in page.named("p") if p.get("class") == "tools"]
+    assert tools
+    assert all("hidden" in attributes for attributes in tools)
+    assert not page.named("button")
+
+
+@pytest.mark.parametrize(
+    "unusual",
+    [
+        {"partners": 1, "customers": 3},
+        {"revenue_scale": 0.0},
+        {"decline_known": False},
+        {"history_days": 1},
+    ],
+    ids=lambda unusual: next(iter(unusual)),
+)
+def test_unusual_forecasts_have_a_report(unusual: dict[str, object]) -> None:
+    page = Page(render_html(build_report(make_forecast(**unusual))))  # type: ignore[arg-type]
+    assert set(SECTIONS) <= {attributes.get("id") for _, attributes in page.elements}
+    assert not re.search(r"\b(nan|inf)\b", " ".join(page.texts).replace("infer", ""))
+
+
+def test_thousands_of_partners(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    write_report(make_forecast(partners=2100, customers=9000), path)
+    text = path.read_text(encoding="utf-8")
+    body = text.split('<table id="partner-table"')[1].split("<tbody>")[1].split("</tbody>")[0]
+    assert body.count("<tr>") == 2000
+    assert "partners.csv" in text
+    assert path.stat().st_size < 4_000_000
+
+
+def test_a_report_is_written_whole_or_not_at_all(
+    forecast: PartnerForecast, tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "report.html"
+    write_report(forecast, path)
+    assert path.read_bytes() == text.encode()
+    with pytest.raises(OutputExistsError):
+        write_report(forecast, path)
+    broken = replace(forecast, provenance={"as_of": "2024-12-31"})
+    with pytest.raises(ForecastError):
+        write_report(broken, path, overwrite=True)
+    assert path.read_bytes() == text.encode()
+    write_report(forecast, str(path), overwrite=True)
+    assert [found.name for found in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("name", ["report.xlsx", "report", "report.pdf"])
+def test_other_endings_are_refused(forecast: PartnerForecast, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="report ending in"):
+        write_report(forecast, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_is_said(forecast: PartnerForecast, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is not there"):
+        write_report(forecast, tmp_path / "nowhere" / "report.html")
