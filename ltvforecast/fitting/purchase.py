@@ -114,7 +114,7 @@ def fit_purchase(
         theta = optimum.theta[None, :]
         flags = edge_flags(flat, _LIMITS, prior=PURCHASE_PRIOR)
         diagnostics = point_diagnostics(optimum, what=_WHAT, flags=flags)
-    shift = float(rows.x @ rows.weight) * np.log(unit)
+    shift = float(rows.x @ rows.weight) * float(np.log(unit))
     return PurchaseFit(
         model="bg-nbd",
         draws={name: value[:, None] for name, value in _named(theta, unit).items()},

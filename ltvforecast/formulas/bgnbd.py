@@ -38,7 +38,7 @@ from ltvforecast.formulas.bgnbd_kernels import (
     purchase_rate_scalar,
     survival_scalar,
 )
-from ltvforecast.formulas.special import FloatArray, Numbers, apply, elementwise
+from ltvforecast.formulas.compiling import FloatArray, Numbers, apply, elementwise
 
 __all__ = [
     "PARAMETERS",
@@ -323,8 +323,6 @@ def expected_purchases(
 
     Examples
     --------
-    FHL's example customer, 39 weeks ahead, and a new customer in the first year:
-
     >>> round(float(expected_purchases(39, 2, 30.43, 38.86, 0.243, 4.414, 0.793, 2.426)), 3)
     1.226
     >>> round(float(expected_purchases(52, 0, 0, 0, 0.243, 4.414, 0.793, 2.426)), 3)

@@ -14,9 +14,8 @@ import math
 import numba
 import numpy as np
 
+from ltvforecast.formulas.compiling import FloatArray, compiled
 from ltvforecast.formulas.special import (
-    FloatArray,
-    compiled,
     expected_beta_power,
     expected_beta_powers,
     log_beta,

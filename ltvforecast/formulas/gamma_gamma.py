@@ -22,15 +22,8 @@ import math
 import numpy as np
 from scipy.special import betainccinv, betaincinv, psi
 
-from ltvforecast.formulas.special import (
-    FloatArray,
-    Numbers,
-    compiled,
-    elementwise,
-    log_beta,
-    log_gamma,
-    log_gamma_ratio,
-)
+from ltvforecast.formulas.compiling import FloatArray, Numbers, compiled, elementwise
+from ltvforecast.formulas.special import log_beta, log_gamma, log_gamma_ratio
 
 __all__ = [
     "PARAMETERS",

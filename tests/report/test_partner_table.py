@@ -28,13 +28,6 @@ def test_every_partner_has_a_row_with_its_numbers() -> None:
     assert table.total[worth].value == forecast.programme["ltv"]
 
 
-def test_a_long_list_is_cut_and_says_so() -> None:
-    table = table_of(make_forecast(partners=2100, customers=6000))
-    assert len(table.rows) == 2000
-    assert "first 2,000 of 2,100 partners" in " ".join(table.notes)
-    assert "partners.csv" in " ".join(table.notes)
-
-
 def test_partners_that_cannot_be_told_apart_have_no_rank() -> None:
     forecast = make_forecast()
     rng = np.random.default_rng(0)
