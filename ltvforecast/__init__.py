@@ -13,7 +13,141 @@ that name would hide the function :func:`fit`.)
 
 Map of the modules, each with its own first line:
 
-{map}
+- cli/commands.py: One short function per command: read, one call, write.
+- cli/lines.py: Records as the few lines a reader needs, and as JSON.
+- cli/options.py: The options that several commands share, each said once.
+- cli/terminal.py: What goes to the screen: results to stdout, messages to stderr, or one JSON
+  object.
+- config.py: A run's settings: a TOML file or flags, checked once at the edge.
+- data/account.py: The account of rows and money: its lines, as text and as a record for JSON.
+- data/amounts.py: Columns of any type to money in whole millionths, and the cells that are no
+  number.
+- data/attribution.py: Which partner a customer's value belongs to: shares that add to one,
+  customer by customer.
+- data/columns.py: Which column plays which role: recognised from the common exports, or said by
+  the user.
+- data/datasets.py: Real data to try things on: a grocer's year, shipped here, and the CDNOW
+  cohort.
+- data/dates.py: Columns of any type to days, and the cells that are no date or leave it open.
+- data/findings.py: What is wrong with which rows, and the one error that tells all of it.
+- data/fitness.py: Do these purchases suit the models? Warnings in plain words, each with a number
+  and a remedy.
+- data/ids.py: Columns of any type to text and ids, exactly as they stand.
+- data/ledger.py: The rows of a source with their cells understood, before any of them is judged.
+- data/notes.py: What a reader should know of the reading besides the account of rows and money.
+- data/quoting.py: Values from the data, quoted so that a message stays short, whole and harmless.
+- data/refund_forms.py: The four forms in which sources tell of refunds, turned into signed
+  amounts.
+- data/refunds.py: Refunds taken off the purchases they belong to, as far as they are known at the
+  as-of date.
+- data/screening.py: Which rows are rejected, and what refuses a whole source: the rules, each
+  with its remedy.
+- data/source.py: A table of transactions from wherever it is: CSV, Parquet, Excel or any
+  dataframe.
+- data/summary.py: Transactions to customer summary: what each customer did up to the as-of date,
+  and for whom.
+- data/synthetic.py: A partner programme with known truth, simulated forward from each customer's
+  first purchase.
+- data/transactions.py: Transactions from a file or a dataframe, every row and every unit of money
+  accounted for.
+- engines/local.py: Run a block function over blocks with threads on this machine.
+- errors.py: The exception tree: every message says what was found, what was expected and what to
+  do.
+- fitting/compress.py: Customers to a small table on which the likelihood is the same: unique
+  rows, spectral nodes.
+- fitting/diagnostics.py: What a fit's numbers mean, in plain words.
+- fitting/fit_model.py: Fits a programme: the purchase process and the spend, from a customer
+  summary.
+- fitting/laplace.py: Posterior draws without a chain: Laplace proposal, Pareto-smoothed
+  importance sampling, a gate.
+- fitting/mle.py: Maximum of a log-density: several starts, L-BFGS-B, Newton polishing, and a look
+  at edges.
+- fitting/model_card.py: The model card: what was fitted, to what, how, and what it must not be
+  used for.
+- fitting/model_record.py: A fitted model as plain JSON values, and back.
+- fitting/priors.py: Weak priors, free of any scale: times count in mean ages, money in typical
+  amounts.
+- fitting/psis.py: Pareto-smoothed importance sampling by ArviZ, whichever of its generations is
+  installed.
+- fitting/purchase.py: Fits the purchase process (BG/NBD): by its posterior, or by maximum
+  likelihood.
+- fitting/purchase_likelihood.py: Log-likelihood of BG/NBD summed over a table of histories, for
+  one parameter vector or many.
+- fitting/spend.py: Fits the spend per purchase (Gamma-Gamma): by its posterior, or by maximum
+  likelihood.
+- fitting/spend_data.py: What the spend model is fitted to: whose amounts, with or without the
+  first purchase.
+- fitting/spend_likelihood.py: Log-likelihood of Gamma-Gamma spend summed over customers, for one
+  parameter vector or many.
+- fitting/store.py: Saves a fitted model as a folder of open formats, and loads it back, whole or
+  not at all.
+- forecast/blocks.py: One block of customers: closed forms, simulation, and a row of results for
+  each customer.
+- forecast/expectation.py: Expected purchases of every customer in every parameter draw, by
+  interpolation in x and T.
+- forecast/horizon.py: How far ahead: a horizon from text, and the calendar periods it is cut
+  into.
+- forecast/intervals.py: Means and equal-tailed intervals of draws, as named columns.
+- forecast/partners.py: From draws to the partner, programme and period tables: sums inside a
+  draw, then quantiles.
+- forecast/predict.py: From a fitted model to what each partner is worth: the whole forecast in
+  one call.
+- forecast/prepare.py: From a fitted model and a specification to all that the simulation needs to
+  know.
+- forecast/provenance.py: Where a forecast came from: everything its report says about itself,
+  ready for JSON.
+- forecast/records.py: What the compiled simulation reads and fills in: tuples of arrays, as it
+  can take them.
+- forecast/self_check.py: A forecast's check of itself: simulated means against the closed forms.
+- forecast/simulate.py: The conditional future of a few customers, exactly, draw by draw
+  (compiled).
+- forecast/store.py: Saves a forecast as a folder of plain files, and loads it back, whole or not
+  at all.
+- forecast/streams.py: Random streams that belong to customers, so that blocks and workers change
+  nothing.
+- forecast/value.py: What revenue is worth today: margin, commission and discounting, draw by
+  draw.
+- formulas/bgnbd.py: BG/NBD purchase process: likelihood, chance of being alive, and the law of
+  future purchases.
+- formulas/bgnbd_kernels.py: Compiled scalar kernels of the BG/NBD model, one customer and one
+  parameter vector at a time.
+- formulas/compiling.py: Compiling scalar functions with Numba, and making broadcasting array
+  functions of them.
+- formulas/gamma_gamma.py: Gamma-Gamma spend: likelihood of the amounts, expected spend, and the
+  law of a future total.
+- formulas/special.py: Delicate special functions, compiled: log-gamma differences and the 2F1
+  that BG/NBD needs.
+- output.py: Outputs appear whole or not at all, and replace nothing unasked.
+- plots/chart_data.py: The numbers behind each chart, picked and ordered, so that chart and table
+  show the same.
+- plots/forecast.py: Charts of a forecast: partners with intervals, head and long tail, by month,
+  and at risk.
+- plots/labels.py: Partner names and amounts of money as short labels that are safe to draw.
+- plots/model.py: Charts of a fitted model: does it reproduce how often customers bought, and what
+  is uncertain.
+- plots/style.py: The look that all charts share: safe colours, quiet axes, labels taken
+  literally.
+- plots/svg.py: A chart as markup for a web page: its colours obey the page, its text can be read
+  out.
+- report/basis.py: What every part of the report stands on: dates, level, currency, orders;
+  gathered once.
+- report/cells.py: Cells of tables: estimates with their range, probabilities, shares and plain
+  figures.
+- report/content.py: What the report says: every number is computed and every sentence written
+  here.
+- report/data_account.py: The data the forecast stands on: every row and every unit of money, and
+  what was odd.
+- report/document.py: The records a report is made of, apart from any way of showing them.
+- report/explanation.py: Method, glossary and provenance in plain words.
+- report/html.py: The report as one HTML file that needs nothing else: no network, no fonts, no
+  pictures.
+- report/outlook.py: What lies ahead: the partners to watch, and revenue by month.
+- report/partner_table.py: The table of all partners: rank, revenue, worth and risk, with ranges
+  and remarks.
+- report/ranking.py: Which partners are worth how much: the ranking, and head and long tail.
+- report/wording.py: Numbers, dates and chances put into words that a manager reads without a
+  calculator.
+- types.py: The frozen records that flow from stage to stage, and nothing else.
 """
 
 from __future__ import annotations

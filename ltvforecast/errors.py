@@ -2,12 +2,12 @@
 
 ::
 
-    LTVForecastError            anything this package refuses; the command line prints it, no traceback
+    LTVForecastError            anything this package refuses; printed without a traceback
     ├── ConfigError             exit 2: an option, a settings file or a horizon that means nothing
     ├── TransactionError        exit 1: the transactions can't be trusted as they are
     ├── SummaryError            exit 1: no customer history can be built from these transactions
     ├── ConvergenceError        exit 1: a fit that is not to be trusted
-    ├── ForecastError           exit 1: this forecast can't be made from this model
+    ├── ForecastError           exit 1: a forecast that can't be made from the given model
     ├── OutputExistsError       exit 2: the output is already there and --overwrite was not given
     └── StoredFileError         exit 3: a saved model or forecast is missing, damaged or newer
 """
@@ -108,7 +108,7 @@ class ConvergenceError(LTVForecastError):
 
 
 class ForecastError(LTVForecastError):
-    """This forecast can't be made from this model."""
+    """A forecast that can't be made from the given model."""
 
 
 class OutputExistsError(LTVForecastError):

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 (an ex
                 remedy="correct the command line",
                 kind="UsageError",
             )
-        error.show()
+        sys.stderr.write(f"ltvforecast: {error.format_message()}\n  what to do: see --help\n")
         return error.exit_code
     except Exception as error:  # noqa: BLE001 (the last net: no traceback unasked)
         if "--debug" in words:

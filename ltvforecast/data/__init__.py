@@ -1,0 +1,1 @@
+"""Data in: transactions, refunds, attribution, the customer summary, and data to try on."""

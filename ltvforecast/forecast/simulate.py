@@ -245,8 +245,7 @@ def _simulate_customer(
         level = stream.standard_gamma(p * customers.spend_n[i] + draws.q[m])
         scale = (draws.v[m] + customers.spend_sum[i]) / (level * quantum)
         if not single:
-            varied = concentration if bought > 1 else np.inf
-            _draw_shares(stream, base, varied, cumulative)
+            _draw_shares(stream, base, concentration, bought, cumulative)
             reach[0] = -1.0
         for j in range(begin, end):
             if counts[j] == 0:
@@ -257,19 +256,22 @@ def _simulate_customer(
             else:
                 _split(stream, counts[j], cumulative, parts)
                 places = _known_places(parts, partners, visits)
-                if parts[-1] > 0:
-                    if reach[0] < 0:
-                        _draw_novel(stream, varied * base[-1], programme, novel, reach)
-                    places = _novel_places(
-                        stream, parts[-1], novel, reach, programme, visits, places
-                    )
+                places = _novel_places(
+                    stream,
+                    parts[-1],
+                    concentration * base[-1],
+                    novel,
+                    reach,
+                    programme,
+                    visits,
+                    places,
+                )
             for k in range(places):
                 partner, paid = visits[0, k], visits[1, k]
                 if seen[partner] != tag + m + 1:
                     seen[partner] = tag + m + 1
                     active[partner, m] += 1
-                if zero > 0.0:
-                    paid = _thin(stream, paid, zero)
+                paid = _thin(stream, paid, zero)
                 if paid > 0:
                     amount = stream.standard_gamma(p * paid) * scale
                     money = max(_whole(amount), 1)
@@ -338,12 +340,17 @@ def _count_purchases(
 
 @_compiled
 def _draw_shares(
-    stream: np.random.Generator, base: FloatArray, concentration: float, cumulative: FloatArray
+    stream: np.random.Generator,
+    base: FloatArray,
+    concentration: float,
+    purchases: int,
+    cumulative: FloatArray,
 ) -> None:
-    """Fill in one Dirichlet draw, cumulated and adding to one."""
+    """Fill in one Dirichlet draw, cumulated; for a single purchase its mean says the same."""
+    fixed = concentration == np.inf or purchases == 1
     total = 0.0
     for k in range(len(base)):
-        if concentration == np.inf:
+        if fixed:
             total += base[k]
         elif base[k] > 0:
             total += stream.standard_gamma(concentration * base[k])
@@ -430,13 +437,21 @@ def _anywhere(stream: np.random.Generator, programme: FloatArray) -> int:
 def _novel_places(
     stream: np.random.Generator,
     count: int,
+    concentration: float,
     novel: IntArray,
     reach: FloatArray,
     programme: FloatArray,
     visits: IntArray,
     places: int,
 ) -> int:
-    """Fill in the purchases at partners new to the customer; give how many entries there are."""
+    """Fill in the purchases that are novelty; give how many entries there are.
+
+    A negative ``reach[0]`` says that this draw's novel partners are still to be drawn.
+    """
+    if count == 0:
+        return places
+    if reach[0] < 0:
+        _draw_novel(stream, concentration, programme, novel, reach)
     _split(stream, count, reach, novel[1])
     last = len(reach) - 1
     for k in range(last):
@@ -461,6 +476,8 @@ def _novel_places(
 @_compiled
 def _thin(stream: np.random.Generator, count: int, zero: float) -> int:
     """Count the purchases worth something."""
+    if zero <= 0.0:
+        return count
     if count == 1:
         return 1 if stream.random() >= zero else 0
     return int(stream.binomial(count, 1.0 - zero))

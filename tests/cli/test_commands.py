@@ -133,8 +133,7 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
         "--trim-ids",
     ),
     "currencies.csv": (
-        b"partner_id,customer_id,date,amount,currency\nP,C,2025-01-01,1,USD\n"
-        b"P,C,2025-01-02,1,EUR\n",
+        b"partner_id,customer_id,date,amount,currency\nP,C,2025-01-01,1,USD\nP,C,2025-01-02,1,EUR\n",
         "--currency",
     ),
 }

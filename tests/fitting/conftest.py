@@ -3,8 +3,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from ltvforecast.types import FittedModel
 from ltvforecast.fitting.fit_model import fit
+from ltvforecast.types import FittedModel
 from tests.fitting.made_summary import cdnow_customers, summary_of
 
 

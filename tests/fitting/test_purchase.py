@@ -18,9 +18,7 @@ NAMES = ("r", "alpha", "a", "b")
 
 
 def fitted(x, t_x, T, *, method="laplace", draws=1000, seed=1):
-    return fit_purchase(
-        x, t_x, T, method=method, draws=draws, rng=np.random.default_rng(seed)
-    )
+    return fit_purchase(x, t_x, T, method=method, draws=draws, rng=np.random.default_rng(seed))
 
 
 def history(customers: pd.DataFrame):
@@ -230,7 +228,11 @@ EDGES = {
     "one customer, a thousand purchases": ([1000], [999.5], [1000.0]),
     "nobody came back": (np.zeros(200), np.zeros(200), np.full(200, 60.0)),
     "most were acquired today": ([0, 0, 0, 1], [0, 0, 0, 3.0], [0.0, 0, 0, 9.0]),
-    "every 91 days without fail": (np.arange(1, 12), np.arange(1, 12) * 91.0, np.arange(1, 12) * 95.0),
+    "every 91 days without fail": (
+        np.arange(1, 12),
+        np.arange(1, 12) * 91.0,
+        np.arange(1, 12) * 95.0,
+    ),
     "bought again at once and never more": (np.ones(300), np.ones(300), np.full(300, 900.0)),
     "100,000 purchases each": (np.full(20, 1e5), np.full(20, 364.0), np.full(20, 365.0)),
     "tiny and huge ages": ([0, 1, 90_000], [0, 5e-4, 9e4], [1e-3, 1e-3, 1e5]),

@@ -15,9 +15,9 @@ from ltvforecast.fitting.purchase_likelihood import (
 )
 from ltvforecast.formulas import bgnbd
 
-coordinates = st.tuples(
-    st.floats(-4, 6), st.floats(-8, 4), st.floats(-5, 5), st.floats(-3, 7)
-).map(np.array)
+coordinates = st.tuples(st.floats(-4, 6), st.floats(-8, 4), st.floats(-5, 5), st.floats(-3, 7)).map(
+    np.array
+)
 
 
 def table_of(seed: int, size: int = 300):
@@ -57,7 +57,9 @@ def test_the_gradient_in_coordinates_is_the_slope() -> None:
     behind = theta - step * np.eye(4)
     slope = (log_likelihood(ahead, table) - log_likelihood(behind, table)) / (2 * step)
     # |ll| is about 1e6: rounding of the difference quotient 1e6 * 1e-16 / 1e-5
-    np.testing.assert_allclose(coordinate_gradient(theta, by_parameter), slope, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(
+        coordinate_gradient(theta, by_parameter), slope, rtol=1e-5, atol=1e-4
+    )
     assert value == log_likelihood(theta[None, :], table)[0]
 
 

@@ -25,8 +25,9 @@ def amounts(seed: int, size: int = 400):
     return n, np.array([z.sum() for z in each]), np.array([np.log(z).sum() for z in each])
 
 
-def direct(single: bool, n, S, SL, p, q, v):
+def direct(data, parameters, *, single: bool):
     """Fader & Hardie (2013), equations 1a and 2, written out customer by customer."""
+    (n, S, SL), (p, q, v) = data, parameters
     shared = gammaln(p * n + q) - gammaln(q) + q * np.log(v) - (p * n + q) * np.log(v + S)
     if single:
         return shared - n * gammaln(p) + (p - 1) * SL
@@ -39,7 +40,7 @@ def direct(single: bool, n, S, SL, p, q, v):
 def test_the_sum_over_the_table_is_the_sum_over_customers(theta, seed: int, single: bool) -> None:
     n, S, SL = amounts(seed)
     table = amounts_table(n, S, SL) if single else means_table(n, S / n)
-    each = direct(single, n, S, SL, *spend_parameters(theta))
+    each = direct((n, S, SL), spend_parameters(theta), single=single)
     got = log_likelihood(theta[None, :], table)[0]
     p, q, v = spend_parameters(theta)
     # the direct form cancels terms of this size; nodes are exact to some 1e-11 of it
