@@ -201,6 +201,15 @@ def test_everything_is_finite(n: int, mean: float, parameters: tuple[float, ...]
     assert np.isfinite(spend) == (p * n + q > 1.0)
 
 
+# With p = 1 one amount of a new customer exceeds z with probability (v / (v + z))^q: exact also
+# where the quantile is 1e20 times v and its share of z + v rounds to 1.
+@pytest.mark.parametrize("q", [0.05, 0.5, 3.0])
+def test_quantile_of_one_exponential_amount_in_closed_form(q: float) -> None:
+    ours = gamma_gamma.total_spend_quantile([0.1, 0.5, 0.9], 1, 0, 0.0, 1.0, q, 15.0)
+    exact = 15.0 * np.expm1(-np.log1p(-np.array([0.1, 0.5, 0.9])) / q)
+    np.testing.assert_allclose(ours, exact, rtol=1e-12)
+
+
 def test_nothing_known_says_nothing() -> None:
     assert gamma_gamma.log_likelihood(0, 0.0, 0.0, *FH) == 0.0
     assert gamma_gamma.log_likelihood_mean(0, 0.0, *FH) == 0.0

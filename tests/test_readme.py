@@ -1,0 +1,51 @@
+"""What the README shows is what happens: its own-data commands and its Python run as written."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from ltvforecast.cli import main
+from ltvforecast.data.synthetic import simulate_programme
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    programme = simulate_programme(partners=4, customers=300, days=400, seed=5, as_of=dt.date(2025, 12, 31))
+    programme.transactions.to_csv(tmp_path / "orders.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def block(language: str, containing: str) -> str:
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+    return next(text for text in blocks if containing in text)
+
+
+def test_the_commands_for_own_data_run(orders: Path) -> None:
+    lines = block("sh", "ltvforecast check").splitlines()
+    assert len(lines) == 4
+    for line in lines:
+        program, *words = shlex.split(line, comments=True)
+        assert program == "ltvforecast"
+        assert main(words) == 0, line
+    assert (orders / "orders.html").exists()
+
+
+def test_the_python_runs(orders: Path) -> None:
+    names: dict[str, object] = {}
+    exec(block("python", "import ltvforecast"), names)  # noqa: S102 (the README's own text)
+    assert (orders / "orders.html").exists()
+    assert len(names["forecast"].partners) == 4  # type: ignore[attr-defined]
+
+
+def test_every_link_leads_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
