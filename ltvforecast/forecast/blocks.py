@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import gammaincc
 
 from ltvforecast.forecast.expectation import ExpectedPurchases
 from ltvforecast.forecast.intervals import (
@@ -39,6 +40,8 @@ class Programme:
         Bucket ``k`` has the customers ``bucket_start[k]`` to ``bucket_start[k + 1] - 1``.
     money_quantum, count_quantum : float
         Powers of two: money, and expected purchases, in one quantum.
+    highest_spend : float
+        What a customer's average purchase can't exceed; infinite for no limit.
     earned_rate : float
         Margin less commission.
     levels : tuple of int
@@ -58,6 +61,7 @@ class Programme:
     bucket_start: IntArray
     money_quantum: float
     count_quantum: float
+    highest_spend: float
     earned_rate: float
     levels: tuple[int, ...]
     seed: int
@@ -107,7 +111,7 @@ def _simulate_slice(
     p_alive, p_buy = _probabilities(customers, draws, programme.clock.edges[-1])
     alive_purchases, alive_discounted = programme.expected.purchases(customers.x, customers.T)
     purchases = p_alive * alive_purchases
-    spend = _expected_spend(customers, draws)
+    spend = _expected_spend(customers, draws, programme.highest_spend)
     revenue, worth = purchases * spend, p_alive * alive_discounted * spend
     some = slice(None, None, max(1, len(draws.r) // VARIANCE_DRAWS))
     programme.variances[place] = _variances(
@@ -135,6 +139,7 @@ def _simulate_slice(
         programme.destinations,
         programme.clock,
         programme.money_quantum,
+        programme.highest_spend,
         paths,
         totals,
     )
@@ -160,11 +165,31 @@ def _probabilities(
     return p_alive, p_buy
 
 
-def _expected_spend(customers: Customers, draws: Draws) -> FloatArray:
-    """Give the expected value of a purchase, Fader and Hardie (2013) eq. 5, zeros included."""
+def _expected_spend(customers: Customers, draws: Draws, highest_spend: float) -> FloatArray:
+    """Give the expected value of a purchase, zeros included, shape (customer, draw).
+
+    Fader and Hardie (2013) eq. 5, times what the limit on the average purchase takes away: for
+    nu ~ Gamma(k, beta) the mean of 1/nu given nu > c is ``beta / (k - 1)`` times
+    ``Q(k - 1, beta c) / Q(k, beta c)``, Q being the regularised upper incomplete gamma function.
+    """
     n, total = customers.spend_n[:, None], customers.spend_sum[:, None]
-    mean = draws.p * (draws.v + total) / (draws.p * n + draws.q - 1.0)
+    shape = draws.p * n + draws.q
+    mean = draws.p * (draws.v + total) / (shape - 1.0)
+    least = draws.p * (draws.v + total) / highest_spend
+    # Chernoff: log P(Gamma(k - 1) < least); below -23 the limit takes less than 1e-10 away
+    with np.errstate(divide="ignore"):
+        below = shape - 1.0 - least + (shape - 1.0) * np.log(least / (shape - 1.0))
+    cut = (least >= shape - 1.0) | (below > -23.0)
+    mean[cut] *= _kept(shape[cut], least[cut])
     return np.asarray(mean * (1.0 - draws.zero_share))
+
+
+def _kept(shape: FloatArray, least: FloatArray) -> FloatArray:
+    """Give ``Q(shape - 1, least) / Q(shape, least)``, and its limit where both vanish."""
+    above = gammaincc(shape, least)
+    vanishing = above < 1e-280
+    ratio = gammaincc(shape - 1.0, least) / np.where(vanishing, 1.0, above)
+    return np.where(vanishing, (shape - 1.0) / least, ratio)
 
 
 def _variances(

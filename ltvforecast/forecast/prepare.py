@@ -21,12 +21,22 @@ from ltvforecast.types import (
     SpendFit,
 )
 
-__all__ = ["PROGRAMME", "choose_draws", "choose_quantum", "prepare_programme", "spend_statistics"]
+__all__ = [
+    "PROGRAMME",
+    "choose_draws",
+    "choose_quantum",
+    "highest_spend",
+    "prepare_programme",
+    "spend_statistics",
+]
 
 PROGRAMME = "__programme__"
 """Stands for the whole programme where a partner's id would stand."""
 DAYS_PER_UNIT = {"day": 1.0, "week": 7.0, "month": DAYS_PER_MONTH}
 QUANTUM_BITS = 44
+
+SPEND_LIMIT = 3.0
+"""How many times the highest average purchase of any customer another one may reach."""
 
 
 def prepare_programme(
@@ -77,6 +87,7 @@ def prepare_programme(
         bucket_start=places.start,
         money_quantum=choose_quantum(money),
         count_quantum=choose_quantum(count),
+        highest_spend=highest_spend(customers),
         earned_rate=earned_rate(spec.economics),
         levels=spec.levels,
         seed=spec.seed,
@@ -99,7 +110,7 @@ def _check_summary(model: FittedModel) -> None:
         raise ForecastError(
             "parameter draws for several groups",
             expected="one group: the same parameters for all customers",
-            remedy="fit again with --pooling complete",
+            remedy="fit again",
         )
     if len(summary) == 0:
         raise ForecastError("no customers", expected="at least one", remedy=again)
@@ -210,6 +221,25 @@ def _customers(model: FittedModel, order: IntArray) -> Customers:
         table[name].to_numpy(dtype=np.float64, copy=True) for name in ("frequency", "recency", "T")
     )
     return Customers(x, t_x, T, number.copy(), total.copy())
+
+
+def highest_spend(customers: Customers) -> float:
+    """Limit what a customer's average purchase can be: three times the highest average seen.
+
+    The spend model's tail has no end: where it is heavy (q near 1), the few draws beyond anything
+    ever seen would make up the mean. Elsewhere the limit takes nothing away.
+
+    Examples
+    --------
+    >>> seen = Customers(*[np.zeros(2)] * 3, np.array([2.0, 0.0]), np.array([80.0, 0.0]))
+    >>> highest_spend(seen)
+    120.0
+    """
+    known = customers.spend_n > 0
+    if not known.any():
+        return float(np.inf)
+    averages = customers.spend_sum[known] / customers.spend_n[known]
+    return SPEND_LIMIT * float(averages.max())
 
 
 def _check_spend(customers: Customers, draws: Draws, customer_ids: pd.Series[str]) -> None:

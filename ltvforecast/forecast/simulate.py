@@ -12,7 +12,8 @@ For each customer and parameter draw, given the customer's history (x, t_x, T):
    number until dropout being geometric.
 4. Each purchase goes to a partner: the customer's shares are one Dirichlet draw, of which the
    novelty share is a Dirichlet process over the programme.
-5. The spend level 1/nu is drawn once; n purchases together are worth Gamma(p n) / nu.
+5. The spend level 1/nu is drawn once, up to a highest average purchase; n purchases together are
+   worth Gamma(p n) / nu.
 
 Money is added up in whole quanta (64-bit integers), so that sums don't depend on their order and
 partners add up to the programme exactly.
@@ -141,6 +142,7 @@ def simulate_customers(
     to: Destinations,
     clock: Clock,
     quantum: float,
+    highest_spend: float,
     paths: Paths,
     totals: Totals,
 ) -> None:
@@ -160,6 +162,8 @@ def simulate_customers(
     clock : Clock
     quantum : float
         Money in one quantum.
+    highest_spend : float
+        What a customer's average purchase can't exceed; infinite for no limit.
     paths : Paths
         Filled in.
     totals : Totals
@@ -189,6 +193,7 @@ def simulate_customers(
             to.concentration,
             clock,
             quantum,
+            highest_spend,
             paths,
             totals,
             counts,
@@ -210,6 +215,7 @@ def _simulate_customer(
     concentration: float,
     clock: Clock,
     quantum: float,
+    highest_spend: float,
     paths: Paths,
     totals: Totals,
     counts: IntArray,
@@ -242,7 +248,11 @@ def _simulate_customer(
         totals.purchases[m] += bought
         totals.customers[m] += 1
         p, zero = draws.p[m], draws.zero_share[m]
-        level = stream.standard_gamma(p * customers.spend_n[i] + draws.q[m])
+        level = _spend_level(
+            stream,
+            p * customers.spend_n[i] + draws.q[m],
+            p * (draws.v[m] + customers.spend_sum[i]) / highest_spend,
+        )
         scale = (draws.v[m] + customers.spend_sum[i]) / (level * quantum)
         if not single:
             _draw_shares(stream, base, concentration, bought, cumulative)
@@ -279,6 +289,22 @@ def _simulate_customer(
                     totals.size[0, m] += amount
                     paths.revenue[i, m] += money
                     paths.discounted[i, m] += clock.factors[j] * money
+
+
+@_compiled
+def _spend_level(stream: np.random.Generator, shape: float, least: float) -> float:
+    """Draw a gamma variable (shape > 1) that is at least ``least``, by rejection."""
+    if least <= shape:
+        while True:
+            level = float(stream.standard_gamma(shape))
+            if level >= least:
+                return level
+    slope = (shape - 1.0) / least  # below 1: an exponential tail from ``least`` on covers it
+    while True:
+        beyond = float(stream.standard_exponential()) / (1.0 - slope)
+        log_accept = (shape - 1.0) * np.log1p(beyond / least) - slope * beyond
+        if np.log(1.0 - stream.random()) <= log_accept:
+            return least + beyond
 
 
 @_compiled

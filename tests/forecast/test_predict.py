@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy.special import gammaincc
 
 from ltvforecast.errors import ConfigError, ForecastError
 from ltvforecast.forecast import predict as predict_module
@@ -159,9 +160,12 @@ def test_customer_means_are_the_closed_forms(model: FittedModel, forecast: Partn
     active = bgnbd.p_active(horizon, x, t_x, T, r, alpha, a, b)
     purchases = bgnbd.expected_purchases(horizon, x, t_x, T, r, alpha, a, b)
     known = model.summary.customers
-    spend = 0.98 * gamma_gamma.expected_spend(
-        known["spend_n"].to_numpy()[:, None], known["spend_sum"].to_numpy()[:, None], p, q, v
-    )
+    n, total = (known[name].to_numpy()[:, None] for name in ("spend_n", "spend_sum"))
+    spend = 0.98 * gamma_gamma.expected_spend(n, total, p, q, v)
+    # what the limit of three times the highest average takes away (a truncated gamma's mean)
+    shape = p * n + q
+    least = p * (v + total) / (3.0 * (total / np.maximum(n, 1)).max())
+    spend *= gammaincc(shape - 1.0, least) / gammaincc(shape, least)
     delta = 7 * np.log(1.12) / 365.25
     worth = 0.65 * spend * bgnbd.expected_purchases(horizon, x, t_x, T, r, alpha, a, b, delta=delta)
     for name, exact in {

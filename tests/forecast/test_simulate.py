@@ -53,6 +53,7 @@ def simulate_one(
     programme: tuple[float, ...] | None = None,
     novelty: float = 0.0,
     concentration: float = np.inf,
+    highest_spend: float = np.inf,
     quantum: float = 2.0**-20,
     seed: int = 1,
 ) -> Simulated:
@@ -80,6 +81,7 @@ def simulate_one(
         ),
         Clock(edges, period_factors(edges, delta)),
         quantum,
+        highest_spend,
         filled,
         totals,
     )
@@ -255,9 +257,15 @@ def test_novel_purchases_go_anywhere_in_the_programme(
     )
     expected = 0.8 * np.array([0.75, 0.25, 0.0, 0.0]) + 0.2 * np.array(programme)
     rounded = np.rint(found.by_partner)
+    n = found.purchases
+    # own shares and novelty together are one Dirichlet process with the mean ``expected``, so
+    # that a partner's purchases vary like those of a Dirichlet-multinomial
+    stretch = 1.0 if np.isinf(concentration) else (n + concentration) / (1 + concentration)
     for partner, share in enumerate(expected):
-        z = z_of_mean(rounded[:, partner] - share * found.purchases, 0.0)
-        assert abs(z) < LARGEST_Z, partner
+        apart = rounded[:, partner] - share * n
+        assert abs(z_of_mean(apart, 0.0)) < LARGEST_Z, partner
+        spread = apart**2 - n * share * (1 - share) * stretch
+        assert abs(z_of_mean(spread, 0.0)) < LARGEST_Z, partner
 
 
 def test_active_is_counted_once_for_each_partner_and_draw() -> None:
