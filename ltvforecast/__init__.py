@@ -5,6 +5,8 @@ The job is one line, and each stage hands a small frozen record (``types``) to t
     transactions ─► customer summary ─► fitted model ─► partner forecast ─► report
        data/             data/            fitting/          forecast/       plots/, report/
 
+    evaluate/ replays the whole line at past dates and scores it
+
 Start with :func:`read_transactions`, :func:`summarize`, :func:`fit`, :func:`predict` and
 :func:`write_report`; the command ``ltvforecast`` does the same from a shell.
 
@@ -53,6 +55,29 @@ Map of the modules, each with its own first line:
 - engines/local.py: Run a block function over blocks with threads on this machine.
 - errors.py: The exception tree: every message says what was found, what was expected and what to
   do.
+- evaluate/backtest.py: Rolling origins: replay the whole line at past dates, score it, and
+  compare it with baselines.
+- evaluate/baselines.py: What people forecast partners with today: seven named baselines, by
+  partner and by customer.
+- evaluate/lifetimes_baseline.py: The lifetimes package as its users run it: maximum likelihood,
+  expected purchases × spend.
+- evaluate/origins.py: At which past dates to replay a forecast, given how far it looks ahead and
+  how much is known.
+- evaluate/outcome.py: What came after an origin from the customers known at it, and what came
+  beside them.
+- evaluate/past_errors.py: A baseline's own past errors as its predictive distribution, so that
+  widths compare fairly.
+- evaluate/records.py: The frozen record of a backtest.
+- evaluate/replay.py: One origin replayed: summary, fit, forecast and baselines from what was
+  known, and what came.
+- evaluate/scores.py: Scores of forecasts against what came: errors, CRPS, intervals, calibration
+  and ranking.
+- evaluate/store.py: An evaluation's folder: the tables as CSV and a summary as JSON, whole or not
+  at all.
+- evaluate/table.py: From replays to tables: a row for every forecast, and scores by origin,
+  method and level.
+- fitting/chebyshev.py: Chebyshev nodes with signed weights: a few points that stand for many in
+  every smooth total.
 - fitting/compress.py: Customers to a small table on which the likelihood is the same: unique
   rows, spectral nodes.
 - fitting/diagnostics.py: What a fit's numbers mean, in plain words.
@@ -60,8 +85,8 @@ Map of the modules, each with its own first line:
   summary.
 - fitting/laplace.py: Posterior draws without a chain: Laplace proposal, Pareto-smoothed
   importance sampling, a gate.
-- fitting/mle.py: Maximum of a log-density: several starts, L-BFGS-B, Newton polishing, and a look
-  at edges.
+- fitting/mle.py: Maximum of a log-density by Newton's method from several starts, and a look at
+  its edges.
 - fitting/model_card.py: The model card: what was fitted, to what, how, and what it must not be
   used for.
 - fitting/model_record.py: A fitted model as plain JSON values, and back.
@@ -161,6 +186,8 @@ if TYPE_CHECKING:
     from ltvforecast.data.summary import summarize
     from ltvforecast.data.synthetic import simulate_programme
     from ltvforecast.data.transactions import read_transactions
+    from ltvforecast.evaluate.backtest import backtest
+    from ltvforecast.evaluate.store import save_evaluation
     from ltvforecast.fitting.fit_model import fit
     from ltvforecast.fitting.store import load_model, save_model
     from ltvforecast.forecast.predict import predict
@@ -177,6 +204,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Economics",
+    "backtest",
     "fit",
     "load_cdnow_sample",
     "load_complete_journey",
@@ -189,6 +217,7 @@ __all__ = [
     "plot_watch_list",
     "predict",
     "read_transactions",
+    "save_evaluation",
     "save_forecast",
     "save_model",
     "simulate_programme",
@@ -200,6 +229,7 @@ __version__ = version("ltvforecast")
 
 _HOME = {
     "Economics": "types",
+    "backtest": "evaluate.backtest",
     "fit": "fitting.fit_model",
     "load_cdnow_sample": "data.datasets",
     "load_complete_journey": "data.datasets",
@@ -212,6 +242,7 @@ _HOME = {
     "plot_watch_list": "plots.forecast",
     "predict": "forecast.predict",
     "read_transactions": "data.transactions",
+    "save_evaluation": "evaluate.store",
     "save_forecast": "forecast.store",
     "save_model": "fitting.store",
     "simulate_programme": "data.synthetic",

@@ -9,6 +9,8 @@ import typer
 
 from ltvforecast.cli import options as opt
 from ltvforecast.cli.lines import (
+    evaluation_lines,
+    evaluation_record,
     forecast_lines,
     model_lines,
     model_record,
@@ -128,10 +130,7 @@ def fit(
         Literal["gamma-gamma", "gamma-gamma-mean"],
         typer.Option(help="Spend by individual amounts, or by the published mean of repeats."),
     ] = "gamma-gamma",
-    attribution: Annotated[
-        Literal["share", "first", "last", "linear", "position", "error"],
-        typer.Option(help="Which partner a customer of several counts for."),
-    ] = "share",
+    attribution: opt.Attribution = "share",
     time_unit: Annotated[
         Literal["day", "week", "month"], typer.Option(help="Unit of the model's parameters.")
     ] = "day",
@@ -283,6 +282,87 @@ def report(
     write_report(load_forecast(forecast), out, overwrite=overwrite)
     terminal.show(f"report written to {out}")
     terminal.finish("report", {}, outputs=[str(out)])
+
+
+@app.command()
+def backtest(
+    source: opt.Source,
+    *,
+    horizon: Annotated[
+        str, typer.Option(help="How far each forecast looks ahead: 90d, 26w, 12mo.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the scores [default: backtests/NAME-OF-FILE].")
+    ] = None,
+    origins: Annotated[int, typer.Option(help="Past dates to forecast from.", min=1)] = 4,
+    min_customers: Annotated[
+        int, typer.Option(help="Smaller partners are scored apart.", min=1)
+    ] = 20,
+    attribution: opt.Attribution = "share",
+    draws: Annotated[int, typer.Option(help="Simulated futures.", min=100, max=20_000)] = 1000,
+    seed: opt.Seed = DEFAULT_SEED,
+    workers: opt.Workers = None,
+    rejects: opt.Rejects = None,
+    column: opt.Column = None,
+    amount_unit: opt.AmountUnit = None,
+    decimal: opt.Decimal = "point",
+    date_format: opt.DateFormat = None,
+    timezone: opt.TimeZone = None,
+    currency: opt.Currency = None,
+    refunds: opt.Refunds = "net",
+    pending: opt.Pending = "keep",
+    duplicates: opt.Duplicates = "drop",
+    on_bad_rows: opt.OnBadRows = "fail",
+    trim_ids: opt.TrimIds = False,
+    sheet: opt.Sheet = None,
+    overwrite: opt.Overwrite = False,
+    config: opt.Config = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Forecast from past dates with what was known then, and score it against what came.
+
+    Example: ltvforecast backtest orders.csv --horizon 26w --origins 4 --out backtests/orders
+    """
+    from ltvforecast.evaluate.backtest import backtest as replay
+    from ltvforecast.evaluate.store import save_evaluation
+
+    terminal = Terminal(as_json=as_json, quiet=quiet)
+    folder = out or Path("backtests") / Path(source).stem
+    refuse_existing(folder, overwrite=overwrite)
+    reading = Reading(
+        columns=parse_columns(column or []),
+        amount_unit=amount_unit,
+        decimal=decimal,
+        date_format=date_format,
+        timezone=timezone,
+        currency=currency,
+        refunds=refunds,
+        pending=pending,
+        duplicates=duplicates,
+        on_bad_rows=on_bad_rows,
+        trim_ids=trim_ids,
+        sheet=sheet,
+    )
+    transactions = _read(source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite)
+    with terminal.progress() as progress:
+        evaluation = replay(
+            transactions,
+            horizon=horizon,
+            origins=origins,
+            min_customers=min_customers,
+            attribution=attribution,
+            draws=draws,
+            seed=seed,
+            workers=workers,
+            progress=progress,
+        )
+    save_evaluation(evaluation, folder, overwrite=overwrite)
+    terminal.show("\n".join([*evaluation_lines(evaluation), f"scores saved in {folder}"]))
+    terminal.finish(
+        "backtest", evaluation_record(evaluation), warnings=evaluation.notes, outputs=[str(folder)]
+    )
 
 
 @app.command()

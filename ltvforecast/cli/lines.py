@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ltvforecast.evaluate.records import Evaluation
 from ltvforecast.types import CustomerSummary, FittedModel, PartnerForecast
 
 __all__ = [
+    "evaluation_lines",
+    "evaluation_record",
     "forecast_lines",
     "model_lines",
     "model_record",
@@ -114,6 +117,35 @@ def forecast_lines(forecast: PartnerForecast) -> list[str]:
     if len(forecast.partners) > TOP:
         lines.append(f"... and {len(forecast.partners) - TOP:,} more")
     return lines
+
+
+def evaluation_lines(evaluation: Evaluation) -> list[str]:
+    """Show how each method did for partners of some size and for the programme."""
+    lines = []
+    for level, label in (("partner", "partners of some size"), ("programme", "whole programme")):
+        shown = evaluation.pooled[evaluation.pooled["level"] == level].sort_values("crps")
+        lines.append(
+            f"{label:<26}{'wape':>9}{'bias':>9}{'crps':>14}{'inside 50 %':>13}{'inside 90 %':>13}"
+        )
+        lines.extend(
+            f"{row['method']:<26}{_share(row['wape'])}{_share(row['bias'])}"
+            f"{_money(row['crps']):>14}{_share(row['coverage_50'], 13)}"
+            f"{_share(row['coverage_90'], 13)}"
+            for _, row in shown.iterrows()
+        )
+        lines.append("")
+    return [*lines, *(f"note: {note}" for note in evaluation.notes)]
+
+
+def evaluation_record(evaluation: Evaluation) -> dict[str, object]:
+    """Give the same as JSON; what is not defined is null."""
+    rows = evaluation.pooled.astype(object).where(evaluation.pooled.notna(), None)
+    return {"scores": rows.to_dict(orient="records")}
+
+
+def _share(value: object, width: int = 9) -> str:
+    number = float(str(value))
+    return f"{number:{width}.3f}" if np.isfinite(number) else f"{'':>{width}}"
 
 
 def _money(value: object) -> str:

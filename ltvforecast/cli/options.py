@@ -12,6 +12,7 @@ from ltvforecast.config import read_settings_file
 __all__ = [
     "AmountUnit",
     "AsOf",
+    "Attribution",
     "Column",
     "Config",
     "Currency",
@@ -89,6 +90,10 @@ Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel file.")]
 AsOf = Annotated[
     str | None,
     typer.Option(metavar="DATE", help="Last day the model may know of [default: last purchase]."),
+]
+Attribution = Annotated[
+    Literal["share", "first", "last", "linear", "position", "error"],
+    typer.Option(help="Which partner a customer of several counts for."),
 ]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace an output that is already there.")

@@ -221,6 +221,25 @@ def test_settings_come_from_a_file_and_flags_win(
     assert "colour" in told
 
 
+def test_backtest_writes_the_scores_the_contract_names(
+    orders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "backtest"
+    words = ["backtest", str(orders), "--horizon", "8w", "--origins", "2", "--draws", "100"]
+    assert main([*words, "--out", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["command"] == "backtest"
+    scores = pd.read_csv(out / "scores.csv")
+    assert set(scores) >= {
+        "origin", "method", "level", "wape", "bias", "mae", "crps", "interval_score",
+        "coverage_50", "coverage_80", "coverage_90", "coverage_95", "gini",
+    }  # fmt: skip
+    assert {"customer", "partner", "programme"} <= set(scores["level"])
+    assert (out / "forecasts.csv").exists()
+    code, told = refusal(capsys, [*words[:3], "10y", "--out", str(tmp_path / "other")])
+    assert code == 2
+    assert "longest" in told
+
+
 def test_simulate_writes_data_and_truth(tmp_path: Path) -> None:
     out = tmp_path / "made-up.parquet"
     words = ["simulate", "--partners", "4", "--customers", "50", "--out", str(out), "--quiet"]
@@ -230,6 +249,6 @@ def test_simulate_writes_data_and_truth(tmp_path: Path) -> None:
 
 
 def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("check", "fit", "predict", "report", "simulate", "demo"):
+    for command in ("check", "fit", "predict", "report", "backtest", "simulate", "demo"):
         assert main([command, "--help"]) == 0
         assert f"ltvforecast {command}" in capsys.readouterr().out

@@ -1,0 +1,1 @@
+"""How right the forecasts would have been: past dates replayed, scored, and compared."""

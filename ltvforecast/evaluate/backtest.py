@@ -1,0 +1,295 @@
+"""Rolling origins: replay the whole line at past dates, score it, and compare it with baselines."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+import numpy as np
+import pandas as pd
+from narwhals.stable.v2.typing import IntoFrame
+
+from ltvforecast.data.attribution import Attribution
+from ltvforecast.data.transactions import read_transactions
+from ltvforecast.engines.local import available_workers
+from ltvforecast.errors import ConfigError, ForecastError
+from ltvforecast.evaluate.baselines import BASELINES
+from ltvforecast.evaluate.origins import plan_origins, window_days
+from ltvforecast.evaluate.records import MODEL, Evaluation
+from ltvforecast.evaluate.replay import Replay, ReplaySettings, replay_origin
+from ltvforecast.evaluate.scores import CRPS_ESTIMATOR
+from ltvforecast.evaluate.table import (
+    customer_rows,
+    forecast_rows,
+    lift_rows,
+    pool_scores,
+    score_rows,
+)
+from ltvforecast.fitting.fit_model import Method, PurchaseModel, SpendModel
+from ltvforecast.forecast.horizon import parse_horizon
+from ltvforecast.types import DEFAULT_SEED, Horizon, TimeUnit, Transactions
+
+__all__ = ["backtest"]
+
+EPOCH = dt.date(1970, 1, 1)
+Progress = Callable[[str, int, int], None]
+
+
+def backtest(
+    transactions: Transactions | IntoFrame,
+    *,
+    horizon: str | Horizon,
+    origins: int = 4,
+    min_customers: int = 20,
+    baselines: Sequence[str] | None = None,
+    segments: Mapping[str, str] | None = None,
+    attribution: Attribution = "share",
+    time_unit: TimeUnit = "day",
+    method: Method = "laplace",
+    model: PurchaseModel = "bg-nbd",
+    spend: SpendModel = "gamma-gamma",
+    draws: int = 1000,
+    seed: int = DEFAULT_SEED,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Forecast from past dates with what was known then, and score it against what came.
+
+    Parameters
+    ----------
+    transactions : Transactions or dataframe
+        A dataframe is first read with :func:`ltvforecast.read_transactions`.
+    horizon : str or Horizon
+        How far each forecast looks ahead: ``90d``, ``26w``, ``12mo``.
+    origins : int
+        Dates to forecast from, spread over the history
+        (:func:`ltvforecast.evaluate.origins.plan_origins`).
+    min_customers : int
+        Partners with fewer customers at the origin count only at level ``partner_all``.
+    baselines : sequence of str, optional
+        Of ``ltvforecast.evaluate.baselines.BASELINES``; all by default.
+    segments : mapping of str to str, optional
+        Segment of each partner, for the segment mean.
+    attribution, time_unit, method, model, spend, draws, seed
+        As in :func:`ltvforecast.summarize`, :func:`ltvforecast.fit` and
+        :func:`ltvforecast.predict`.
+    workers : int, optional
+        Origins replayed side by side; by default one for each processor. Changes no number.
+    progress : callable, optional
+        Called as ``progress(label, done, total)`` from the calling thread.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    ConfigError
+        A history too short for this horizon and number of origins (says what works), or an
+        option that means nothing.
+    ForecastError
+        No model could be fitted at any origin.
+
+    Notes
+    -----
+    The target is the revenue, in the window, of customers known at the origin, net of refunds as
+    known at the end of the data; it is the same for every method. At each origin summary, refunds,
+    shares, fit and forecast are rebuilt from rows dated up to the origin. Baselines get predictive
+    distributions from their own errors at still earlier dates
+    (:mod:`ltvforecast.evaluate.past_errors`).
+
+    References
+    ----------
+    Tashman (2000), International Journal of Forecasting 16, 437-450 (rolling origins); Gneiting,
+    Balabdaoui & Raftery (2007), Journal of the Royal Statistical Society B 69, 243-268
+    (calibration and sharpness).
+    """
+    known = (
+        transactions if isinstance(transactions, Transactions) else read_transactions(transactions)
+    )
+    if known.frame.empty:
+        raise ForecastError(
+            "no transactions", expected="at least one purchase", remedy="check the rejected rows"
+        )
+    first_day, last_day = int(known.frame["day"].min()), int(known.frame["day"].max())
+    asked = _horizon(horizon, last_day)
+    days, step = plan_origins(
+        first_day=first_day, last_day=last_day, horizon=asked, origins=origins
+    )
+    threads = min(len(days), available_workers() if workers is None else max(1, workers))
+    settings = ReplaySettings(
+        horizon=asked,
+        days=window_days(asked),
+        baselines=_known_baselines(baselines),
+        segments=dict(segments or {}),
+        attribution=attribution,
+        time_unit=time_unit,
+        method=method,
+        model=model,
+        spend=spend,
+        draws=draws,
+        seed=seed,
+        workers=None if threads == 1 else 1,
+    )
+    replays = list(_replay_all(known, days, settings, threads, progress))
+    _refuse_if_never_fitted(replays)
+    return _evaluation(replays, settings, min_customers=min_customers, step=step)
+
+
+def _horizon(horizon: str | Horizon, last_day: int) -> Horizon:
+    if isinstance(horizon, Horizon):
+        return horizon
+    return parse_horizon(horizon, EPOCH + dt.timedelta(days=last_day))
+
+
+def _known_baselines(names: Sequence[str] | None) -> tuple[str, ...]:
+    chosen = tuple(BASELINES) if names is None else tuple(names)
+    unknown = [name for name in chosen if name not in BASELINES]
+    if unknown:
+        raise ConfigError(
+            f"baseline {', '.join(unknown)}",
+            expected=f"some of {', '.join(BASELINES)}",
+            remedy="correct the name",
+        )
+    return chosen
+
+
+def _replay_all(
+    transactions: Transactions,
+    days: Sequence[int],
+    settings: ReplaySettings,
+    threads: int,
+    progress: Progress | None,
+) -> Iterator[Replay]:
+    """Replay every origin, in order; side by side with several threads."""
+    tell = progress or _silent
+    if threads == 1:
+        for done, day in enumerate(days):
+            tell("replaying origins", done, len(days))
+            yield replay_origin(transactions, origin_day=day, settings=settings)
+        tell("replaying origins", len(days), len(days))
+        return
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        futures = [
+            pool.submit(replay_origin, transactions, origin_day=day, settings=settings)
+            for day in days
+        ]
+        try:
+            for done, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                tell("replaying origins", done, len(days))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        yield from (future.result() for future in futures)
+
+
+def _silent(_label: str, _done: int, _total: int) -> None:
+    return
+
+
+def _refuse_if_never_fitted(replays: Sequence[Replay]) -> None:
+    refusals = [replay.refused.get(MODEL) for replay in replays]
+    if all(refusals):
+        raise ForecastError(
+            f"no forecast could be made at any of {len(replays)} origins; at the first, "
+            f"{replays[0].origin}: {refusals[0]}",
+            expected="at least one origin with enough purchases to fit",
+            remedy="use a longer history, or fewer origins, which come later",
+        )
+
+
+def _evaluation(
+    replays: Sequence[Replay], settings: ReplaySettings, *, min_customers: int, step: int
+) -> Evaluation:
+    seeds = np.random.SeedSequence([settings.seed, 0]).spawn(2 * len(replays))
+    rows, customers = (
+        pd.concat(
+            [
+                table(replay, rng=np.random.default_rng(seed))
+                for replay, seed in zip(replays, seeds[half::2], strict=True)
+            ],
+            ignore_index=True,
+        )
+        for half, table in enumerate((forecast_rows, customer_rows))
+    )
+    scores = pd.concat(
+        [score_rows(part, min_customers=min_customers) for part in (customers, rows)],
+        ignore_index=True,
+    )
+    return Evaluation(
+        scores=scores.drop(columns=["total", "revenue"]),
+        pooled=pool_scores(scores, rows, min_customers=min_customers),
+        forecasts=rows,
+        origins=pd.DataFrame([_origin_row(replay, settings) for replay in replays]),
+        new_partners=_listed(replays, "partner_id", "new_partners"),
+        moved_customers=_listed(replays, "customer_id", "moved_customers"),
+        decile_lift=pd.concat([lift_rows(customers), lift_rows(rows)], ignore_index=True),
+        horizon=settings.horizon,
+        settings={
+            "horizon": settings.horizon.text,
+            "horizon_days": settings.days,
+            "origins": len(replays),
+            "origin_step_days": step,
+            "min_customers": min_customers,
+            "baselines": list(settings.baselines),
+            "attribution": settings.attribution,
+            "time_unit": settings.time_unit,
+            "method": settings.method,
+            "model": settings.model,
+            "spend": settings.spend,
+            "draws": settings.draws,
+            "seed": settings.seed,
+            "crps_estimator": CRPS_ESTIMATOR,
+        },
+        notes=_notes(replays, settings, step=step),
+    )
+
+
+def _origin_row(replay: Replay, settings: ReplaySettings) -> dict[str, object]:
+    came = replay.outcome
+    return {
+        "origin": replay.origin.isoformat(),
+        "window_end": (replay.origin + dt.timedelta(days=settings.days)).isoformat(),
+        "customers": len(replay.customer_ids),
+        "repeat_customers": replay.repeat_customers,
+        "partners": len(replay.partner_ids),
+        "actual": came.programme,
+        "new_customers": came.new_customers,
+        "revenue_of_new_customers": came.revenue_of_new_customers,
+        "new_partners": len(came.new_partners),
+        "revenue_at_new_partners": came.revenue_at_new_partners,
+        "moved_customers": len(came.moved_customers),
+        "refused": "; ".join(f"{name}: {why}" for name, why in replay.refused.items()),
+    }
+
+
+def _listed(replays: Sequence[Replay], name: str, field: str) -> pd.DataFrame:
+    pairs = [
+        (replay.origin.isoformat(), unit)
+        for replay in replays
+        for unit in getattr(replay.outcome, field)
+    ]
+    return pd.DataFrame(pairs, columns=["origin", name])
+
+
+def _notes(replays: Sequence[Replay], settings: ReplaySettings, *, step: int) -> tuple[str, ...]:
+    told = []
+    if step < settings.days / 2:
+        told.append(
+            f"the origins are only {step} days apart: windows of {settings.days} days overlap "
+            "much, and the origins tell little more than one of them"
+        )
+    for replay in replays:
+        told += [
+            f"{replay.origin}: no forecast by {name}: {why}" for name, why in replay.refused.items()
+        ]
+        came = replay.outcome
+        if came.new_partners:
+            told.append(
+                f"{replay.origin}: {len(came.new_partners)} partners sold only after the origin; "
+                f"known customers' {came.revenue_at_new_partners:,.2f} there counts for the "
+                "programme and for no partner"
+            )
+    return tuple(told)

@@ -1,0 +1,120 @@
+"""What came after an origin from the customers known at it, and what came beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ltvforecast.types import MICROS, FloatArray, IntArray
+
+__all__ = ["Outcome", "outcome_after"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """Revenue in the window after an origin.
+
+    Attributes
+    ----------
+    partner : float64 array, shape (n_partners,)
+        From customers known at the origin, through each partner known at the origin.
+    customer : float64 array, shape (n_customers,)
+        From each known customer, through any partner.
+    programme : float
+        From all known customers, through any partner: what ``partner`` sums to, and
+        ``revenue_at_new_partners``.
+    new_partners : tuple of str
+        Partners that sold in the window but not up to the origin, sorted.
+    revenue_at_new_partners : float
+        From known customers through them.
+    new_customers : int
+        Customers first seen in the window; their revenue is no part of the above.
+    revenue_of_new_customers : float
+    moved_customers : tuple of str
+        Known customers who bought in the window where they had never bought up to the origin,
+        sorted.
+    """
+
+    partner: FloatArray
+    customer: FloatArray
+    programme: float
+    new_partners: tuple[str, ...]
+    revenue_at_new_partners: float
+    new_customers: int
+    revenue_of_new_customers: float
+    moved_customers: tuple[str, ...]
+
+
+def outcome_after(
+    purchases: pd.DataFrame,
+    *,
+    customer_ids: Sequence[str],
+    partner_ids: Sequence[str],
+    origin_day: int,
+    days: int,
+) -> Outcome:
+    """Add up what came in a window, apart for those known at the origin and for others.
+
+    Parameters
+    ----------
+    purchases : pandas.DataFrame
+        Netted purchases, as known when the window is judged: ``partner_id``, ``customer_id``,
+        ``day``, ``amount_micros``.
+    customer_ids, partner_ids : sequence of str
+        Known at the origin.
+    origin_day : int
+        The window is the ``days`` after this day.
+    days : int
+
+    Returns
+    -------
+    Outcome
+
+    Examples
+    --------
+    >>> purchases = pd.DataFrame({"partner_id": ["p", "p", "q", "p"], "day": [1, 12, 13, 14],
+    ...                           "customer_id": ["c", "c", "c", "new"],
+    ...                           "amount_micros": [9_000_000, 5_000_000, 3_000_000, 2_000_000]})
+    >>> came = outcome_after(purchases, customer_ids=["c"], partner_ids=["p"], origin_day=10,
+    ...                      days=10)
+    >>> came.partner.tolist(), came.programme, came.new_partners, came.revenue_of_new_customers
+    ([5.0], 8.0, ('q',), 2.0)
+    """
+    day = purchases["day"].to_numpy()
+    rows = purchases[(day > origin_day) & (day <= origin_day + days)]
+    known = rows[rows["customer_id"].isin(customer_ids)]
+    new = rows[~rows["customer_id"].isin(customer_ids)]
+    elsewhere = known[~known["partner_id"].isin(partner_ids)]
+    return Outcome(
+        partner=_sums(known, "partner_id", partner_ids),
+        customer=_sums(known, "customer_id", customer_ids),
+        programme=_total(known),
+        new_partners=tuple(sorted(set(rows["partner_id"]) - set(partner_ids))),
+        revenue_at_new_partners=_total(elsewhere),
+        new_customers=int(new["customer_id"].nunique()),
+        revenue_of_new_customers=_total(new),
+        moved_customers=_moved(purchases[day <= origin_day], known),
+    )
+
+
+def _sums(rows: pd.DataFrame, key: str, ids: Sequence[str]) -> FloatArray:
+    place = pd.Index(ids).get_indexer(pd.Index(rows[key]))
+    micros: IntArray = np.zeros(len(ids), dtype=np.int64)
+    found = place >= 0
+    np.add.at(micros, place[found], rows["amount_micros"].to_numpy()[found])
+    return np.asarray(micros / MICROS)
+
+
+def _total(rows: pd.DataFrame) -> float:
+    return int(rows["amount_micros"].sum()) / MICROS
+
+
+def _moved(before: pd.DataFrame, after: pd.DataFrame) -> tuple[str, ...]:
+    pair = ["customer_id", "partner_id"]
+    seen = pd.MultiIndex.from_frame(before[pair].drop_duplicates())
+    now = after[pair].drop_duplicates()
+    first_time = ~pd.MultiIndex.from_frame(now).isin(seen)
+    return tuple(sorted(set(now.loc[first_time, "customer_id"])))

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ltvforecast.data.synthetic import simulate_programme
+from ltvforecast.data.transactions import read_transactions
+from ltvforecast.errors import ConfigError, ForecastError, OutputExistsError
+from ltvforecast.evaluate.backtest import backtest
+from ltvforecast.evaluate.records import MODEL, PROGRAMME, Evaluation
+from ltvforecast.evaluate.store import save_evaluation
+
+QUICK = {"horizon": "60d", "origins": 2, "draws": 60, "workers": 1, "min_customers": 10}
+
+
+@pytest.fixture(scope="module")
+def orders() -> pd.DataFrame:
+    programme = simulate_programme(
+        partners=6, customers=250, days=300, horizon_days=1, seed=4, shared_customers=0.3
+    )
+    return programme.transactions
+
+
+@pytest.fixture(scope="module")
+def evaluation(orders: pd.DataFrame) -> Evaluation:
+    return backtest(read_transactions(orders), baselines=["last_window", "partner_mean"], **QUICK)  # type: ignore[arg-type]
+
+
+def test_the_tables_have_the_promised_columns(evaluation: Evaluation) -> None:
+    first = [
+        "origin", "method", "level", "wape", "bias", "mae", "crps", "interval_score",
+        "coverage_50", "coverage_80", "coverage_90", "coverage_95", "gini",
+    ]  # fmt: skip
+    assert list(evaluation.scores.columns[: len(first)]) == first
+    assert set(evaluation.scores["level"]) == {"customer", "partner", "partner_all", "programme"}
+    assert set(evaluation.scores["method"]) == {MODEL, "last_window", "partner_mean"}
+    assert evaluation.scores["origin"].nunique() == 2
+
+
+def test_every_method_is_scored_against_the_same_target(evaluation: Evaluation) -> None:
+    rows = evaluation.forecasts
+    spread = rows.groupby(["origin", "partner_id"])["actual"].nunique()
+    assert (spread == 1).all()
+    model = rows[rows["method"] == MODEL]
+    total = model[model["partner_id"] == PROGRAMME].set_index("origin")["actual"]
+    assert np.allclose(total.to_numpy(), evaluation.origins["actual"].to_numpy())
+
+
+def test_actuals_are_what_known_customers_bought(
+    orders: pd.DataFrame, evaluation: Evaluation
+) -> None:
+    day = pd.to_datetime(orders["date"])
+    for origin in evaluation.origins.itertuples():
+        known = set(orders.loc[day <= origin.origin, "customer_id"])
+        mine = (day > origin.origin) & (day <= origin.window_end)
+        theirs = orders[mine & orders["customer_id"].isin(known)]
+        assert origin.actual == pytest.approx(theirs["amount"].sum())
+        assert origin.customers == len(known)
+        assert origin.new_customers == len(set(orders.loc[mine, "customer_id"]) - known)
+
+
+def test_scores_are_those_of_the_forecasts(evaluation: Evaluation) -> None:
+    rows = evaluation.forecasts
+    scores = evaluation.pooled.set_index(["method", "level"])
+    for method in (MODEL, "last_window"):
+        of_method = rows[(rows["method"] == method) & (rows["level"] == "partner")]
+        error = (of_method["actual"] - of_method["forecast"]).abs()
+        for level, some in (("partner_all", of_method["customers"] >= 0),
+                            ("partner", of_method["customers"] >= 10)):  # fmt: skip
+            got = scores.loc[(method, level)]
+            assert got["units"] == some.sum()
+            assert got["wape"] == pytest.approx(error[some].sum() / of_method["actual"][some].sum())
+            assert got["crps"] == pytest.approx(of_method["crps"][some].mean())
+            pit = of_method["pit"][some].dropna()
+            assert got["coverage_90"] == pytest.approx(((pit >= 0.05) & (pit <= 0.95)).mean())
+
+
+def test_the_future_changes_no_forecast(orders: pd.DataFrame, evaluation: Evaluation) -> None:
+    first = evaluation.origins["origin"].iloc[0]
+    late = pd.to_datetime(orders["date"]) > first
+    changed = orders.copy()
+    changed.loc[late, "amount"] *= 3.0
+    changed.loc[late, "partner_id"] = "somebody new"
+    refund = changed[~late].iloc[[-1]].assign(date=orders["date"].max())
+    refund["amount"] *= -1.0
+    changed = pd.concat([changed, refund], ignore_index=True)
+    again = backtest(
+        read_transactions(changed), baselines=["last_window", "partner_mean"], **QUICK  # type: ignore[arg-type]
+    )  # fmt: skip
+    then, now = (
+        table[table["origin"] == first].set_index(["method", "partner_id"])
+        for table in (evaluation.forecasts, again.forecasts)
+    )
+    columns = ["forecast", "forecast_lo_90", "forecast_hi_90", "customers", "revenue_to_date"]
+    assert then[columns].equals(now[columns])
+    assert not np.allclose(then["actual"], now["actual"])
+    assert "somebody new" in set(again.new_partners["partner_id"])
+    assert any("sold only after the origin" in note for note in again.notes)
+
+
+def test_customers_who_moved_are_counted_and_listed(evaluation: Evaluation) -> None:
+    counted = evaluation.origins.set_index("origin")["moved_customers"]
+    listed = evaluation.moved_customers.groupby("origin").size()
+    assert counted.sum() > 0
+    assert listed.reindex(counted.index, fill_value=0).equals(counted)
+
+
+def test_side_by_side_changes_no_number(orders: pd.DataFrame, evaluation: Evaluation) -> None:
+    told: list[tuple[str, int, int]] = []
+    again = backtest(
+        orders,
+        baselines=["last_window", "partner_mean"],
+        progress=lambda *step: told.append(step),
+        **{**QUICK, "workers": 2},  # type: ignore[arg-type]
+    )
+    pd.testing.assert_frame_equal(again.scores, evaluation.scores)
+    pd.testing.assert_frame_equal(again.forecasts, evaluation.forecasts)
+    assert told[-1][1:] == (2, 2)
+
+
+def test_refunds_of_the_window_lower_what_came(orders: pd.DataFrame) -> None:
+    day = pd.to_datetime(orders["date"])
+    known = set(orders.loc[day <= day.max() - pd.Timedelta(days=60), "customer_id"])
+    bought = orders[orders["customer_id"].isin(known)]
+    last = bought.iloc[[-1]]
+    refund = last.assign(amount=-last["amount"])
+    with_refund = pd.concat([orders, refund], ignore_index=True)
+    options = {**QUICK, "origins": 1, "draws": 20}
+    plain, netted = (
+        backtest(frame, baselines=["last_window"], **options)  # type: ignore[arg-type]
+        for frame in (orders, with_refund)
+    )
+    difference = plain.origins["actual"].iloc[0] - netted.origins["actual"].iloc[0]
+    assert difference == pytest.approx(float(last["amount"].iloc[0]))
+
+
+def test_an_origin_without_repeat_customers_is_listed_and_the_rest_goes_on() -> None:
+    days = [dt.date(2025, 1, 1) + dt.timedelta(days=k) for k in range(200)]
+    once = [("p", f"first{k}", day, 10.0) for k, day in enumerate(days[:60])]
+    rng = np.random.default_rng(0)
+    later = [
+        (f"p{k % 3}", f"c{k}", days[int(day)], float(rng.gamma(3.0, 10.0)))
+        for k in range(120)
+        for day in rng.integers(62, 200, 4)
+    ]
+    frame = pd.DataFrame([*once, *later], columns=["partner_id", "customer_id", "date", "amount"])
+    done = backtest(
+        frame, horizon="50d", origins=3, draws=40, workers=1, baselines=["last_window"],
+        min_customers=1,
+    )  # fmt: skip
+    assert done.origins["repeat_customers"].iloc[0] == 0
+    assert "no customer had bought twice" in done.origins["refused"].iloc[0]
+    assert any("no customer had bought twice" in note for note in done.notes)
+    model = done.scores[done.scores["method"] == MODEL]
+    assert set(model["origin"]) == set(done.origins["origin"].iloc[1:])
+
+
+def test_nothing_to_fit_anywhere_is_an_error() -> None:
+    days = pd.date_range("2025-01-01", periods=100, freq="D")
+    frame = pd.DataFrame(
+        {"partner_id": "p", "customer_id": [f"c{k}" for k in range(100)], "date": days,
+         "amount": 5.0}
+    )  # fmt: skip
+    with pytest.raises(ForecastError, match="no customer had bought twice"):
+        backtest(frame, horizon="20d", origins=2, draws=10, workers=1, baselines=[])
+
+
+def test_too_short_a_history_says_what_works(orders: pd.DataFrame) -> None:
+    with pytest.raises(ConfigError, match="longest horizon that works is 108d"):
+        backtest(orders, horizon="12mo", origins=4)
+
+
+def test_an_unknown_baseline_is_refused(orders: pd.DataFrame) -> None:
+    with pytest.raises(ConfigError, match="crystal_ball"):
+        backtest(orders, horizon="60d", baselines=["crystal_ball"])
+
+
+def test_the_folder_is_whole_and_readable(evaluation: Evaluation, tmp_path: Path) -> None:
+    folder = tmp_path / "backtest"
+    save_evaluation(evaluation, folder)
+    scores = pd.read_csv(folder / "scores.csv")
+    assert list(scores.columns) == list(evaluation.scores.columns)
+    assert np.allclose(scores["wape"], evaluation.scores["wape"])
+    forecasts = pd.read_csv(folder / "forecasts.csv", dtype={"partner_id": str})
+    assert len(forecasts) == len(evaluation.forecasts)
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    assert summary["settings"]["crps_estimator"] == "fair"
+    assert len(summary["scores"]) == len(evaluation.pooled)
+    assert {row["method"] for row in summary["scores"]} == {MODEL, "last_window", "partner_mean"}
+    with pytest.raises(OutputExistsError):
+        save_evaluation(evaluation, folder)
+    save_evaluation(evaluation, folder, overwrite=True)
+
+
+def test_it_shows_itself_in_a_notebook(evaluation: Evaluation) -> None:
+    assert "last_window" in evaluation._repr_html_()
+
+
+@pytest.mark.slow
+def test_the_model_is_calibrated_on_its_own_story() -> None:
+    # 40 partners x 3 origins of a programme that follows the model: coverage within three
+    # standard errors of nominal (they come from drawing origins and partners again), and the
+    # true model beats the carry-forward baseline.
+    programme = simulate_programme(
+        partners=40, customers=4000, days=700, horizon_days=1, seed=12, size_spread=0.5
+    )
+    done = backtest(
+        programme.transactions, horizon="120d", origins=3, draws=300, workers=1,
+        baselines=["last_window"],
+    )  # fmt: skip
+    pooled = done.pooled.set_index(["method", "level"])
+    mine = pooled.loc[(MODEL, "partner")]
+    for level in (50, 90):
+        error = max(mine[f"coverage_{level}_se"], 0.02)
+        assert abs(mine[f"coverage_{level}"] - level / 100) < 3 * error
+    assert mine["crps"] < pooled.loc[("last_window", "partner")]["crps"]
+    assert mine["wape"] < pooled.loc[("last_window", "partner")]["wape"]
+
+
+def test_names_in_any_script_stay_with_their_numbers() -> None:
+    rng = np.random.default_rng(6)
+    partners = ["Ωmega", "äpfel", "Zoo", "zoo", "東京", "𝒳"]
+    days = pd.date_range("2025-01-01", periods=160, freq="D")
+    rows = [
+        (partners[k % 6], f"{partners[k % 6]}-{k}", days[int(day)], 10.0 ** (k % 6) + 1.0)
+        for k in range(90)
+        for day in rng.integers(0, 160, 6)
+    ]
+    frame = pd.DataFrame(rows, columns=["partner_id", "customer_id", "date", "amount"])
+    done = backtest(
+        frame, horizon="40d", origins=1, draws=40, workers=1, baselines=["last_window"],
+        min_customers=1,
+    )  # fmt: skip
+    one = done.forecasts[done.forecasts["method"] == "last_window"].set_index("partner_id")
+    assert set(one.index) == {*partners, PROGRAMME}
+    for k, partner in enumerate(partners):
+        price = 10.0**k + 1.0
+        for column in ("forecast", "actual"):
+            assert one.loc[partner, column] / price == pytest.approx(
+                round(one.loc[partner, column] / price)
+            )
+            assert one.loc[partner, column] > 0
+    model = done.forecasts[done.forecasts["method"] == MODEL].set_index("partner_id")
+    ratio = model.loc[partners, "forecast"] / one.loc[partners, "actual"]
+    assert ratio.between(0.3, 3.0).all()

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ltvforecast.evaluate.outcome import outcome_after
+
+purchase = st.tuples(
+    st.sampled_from("pqr"), st.sampled_from("abcd"), st.integers(0, 30), st.integers(0, 10**9)
+)
+
+
+@given(st.lists(purchase, min_size=1, max_size=40))
+def test_every_unit_of_money_in_the_window_is_counted_once(
+    rows: list[tuple[str, str, int, int]],
+) -> None:
+    frame = pd.DataFrame(rows, columns=["partner_id", "customer_id", "day", "amount_micros"])
+    before = frame[frame["day"] <= 15]
+    came = outcome_after(
+        frame,
+        customer_ids=sorted(set(before["customer_id"])),
+        partner_ids=sorted(set(before["partner_id"])),
+        origin_day=15,
+        days=10,
+    )
+    window = frame[(frame["day"] > 15) & (frame["day"] <= 25)]
+    assert came.programme == pytest.approx(came.customer.sum())
+    assert came.programme == pytest.approx(came.partner.sum() + came.revenue_at_new_partners)
+    assert came.programme + came.revenue_of_new_customers == pytest.approx(
+        window["amount_micros"].sum() / 1e6
+    )
+    assert set(came.new_partners) == set(window["partner_id"]) - set(before["partner_id"])
+    assert came.new_customers == len(set(window["customer_id"]) - set(before["customer_id"]))
+
+
+def test_a_customer_who_goes_somewhere_else_is_listed_and_still_counts() -> None:
+    frame = pd.DataFrame(
+        {
+            "partner_id": ["p", "q", "q", "p", "q"],
+            "customer_id": ["stays", "other", "moves", "moves", "moves"],
+            "day": [1, 2, 3, 12, 13],
+            "amount_micros": [10**6, 10**6, 10**6, 4 * 10**6, 5 * 10**6],
+        }
+    )
+    came = outcome_after(
+        frame,
+        customer_ids=["moves", "other", "stays"],
+        partner_ids=["p", "q"],
+        origin_day=10,
+        days=5,
+    )
+    assert came.moved_customers == ("moves",)
+    assert came.partner.tolist() == [4.0, 5.0]
+    assert came.customer.tolist() == [9.0, 0.0, 0.0]
+
+
+def test_window_ends_are_the_days_after_the_origin() -> None:
+    frame = pd.DataFrame(
+        {
+            "partner_id": "p",
+            "customer_id": "c",
+            "day": [10, 11, 15, 16],
+            "amount_micros": [1_000_000, 2_000_000, 4_000_000, 8_000_000],
+        }
+    )
+    came = outcome_after(frame, customer_ids=["c"], partner_ids=["p"], origin_day=10, days=5)
+    assert np.array_equal(came.partner, [6.0])
