@@ -172,6 +172,8 @@ Map of the modules, each with its own first line:
 - report/ranking.py: Which partners are worth how much: the ranking, and head and long tail.
 - report/wording.py: Numbers, dates and chances put into words that a manager reads without a
   calculator.
+- sealed.py: A saved folder that knows whether it is whole: an index with a checksum of every
+  other file.
 - types.py: The frozen records that flow from stage to stage, and nothing else.
 """
 

@@ -11,7 +11,10 @@ from pathlib import Path
 
 from ltvforecast.errors import ConfigError, OutputExistsError
 
-__all__ = ["refuse_existing", "whole_file", "whole_folder"]
+__all__ = ["refuse_existing", "spreadsheet_safe", "whole_file", "whole_folder"]
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""A cell that begins so is run by spreadsheets (OWASP, "CSV Injection")."""
 
 
 @contextmanager
@@ -122,6 +125,32 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
             expected="a name that is not taken",
             remedy="choose another name with --out, or add --overwrite to replace it",
         )
+
+
+def spreadsheet_safe(text: str) -> str:
+    r"""Put an apostrophe before text that a spreadsheet would take for a formula.
+
+    Parameters
+    ----------
+    text : str
+        What goes into a cell of a CSV file.
+
+    Returns
+    -------
+    str
+        The text; with an apostrophe before it if it begins with ``= + - @``, a tab or a line
+        break.
+
+    Notes
+    -----
+    For ids and other text from outside, never for numbers: ``-1`` would become text.
+
+    Examples
+    --------
+    >>> [spreadsheet_safe(text) for text in ("=1+1", "@sum", "Smith = Sons", "'quoted'", "")]
+    ["'=1+1", "'@sum", 'Smith = Sons', "'quoted'", '']
+    """
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigError:

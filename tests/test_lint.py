@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.parametrize(
     "words",
     [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)],
-    ids=lambda words: " ".join(words),
+    ids=" ".join,
 )
 def test_the_tools_have_nothing_to_say(words: tuple[str, ...]) -> None:
     done = subprocess.run(

@@ -30,13 +30,12 @@ from ltvforecast.data.refund_forms import own_refunds, reversal_rows
 from ltvforecast.data.screening import duplicate_finding, refund_finding, screen
 from ltvforecast.data.source import SourceTable, read_source
 from ltvforecast.errors import ConfigError, TransactionError
-from ltvforecast.output import whole_file
+from ltvforecast.output import spreadsheet_safe, whole_file
 from ltvforecast.types import Account, IntArray, Transactions
 
 __all__ = ["read_transactions", "write_rejects"]
 
 MOST_MONEY = 9.0e18  # micros; the sum of all amounts must fit into 64 bits
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -399,15 +398,11 @@ def write_rejects(rejects: pd.DataFrame, path: str | Path, *, overwrite: bool = 
     Cells and headers that a spreadsheet would take for a formula (they begin with ``= + - @``, a
     tab or a line break) get an apostrophe in front.
     """
-    safe = rejects.rename(columns=_harmless)
+    safe = rejects.rename(columns=spreadsheet_safe)
     for label, values in rejects.items():
         if label != "row":
-            safe[_harmless(str(label))] = [
-                None if pd.isna(value) else _harmless(str(value)) for value in values
+            safe[spreadsheet_safe(str(label))] = [
+                None if pd.isna(value) else spreadsheet_safe(str(value)) for value in values
             ]
     with whole_file(Path(path), overwrite=overwrite) as made:
         safe.to_csv(made, index=False, encoding="utf-8", lineterminator="\r\n")
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

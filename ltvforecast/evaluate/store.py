@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from pathlib import Path
@@ -9,11 +10,12 @@ from pathlib import Path
 import pandas as pd
 
 from ltvforecast.evaluate.records import Evaluation
-from ltvforecast.output import whole_folder
+from ltvforecast.output import spreadsheet_safe, whole_folder
 
 __all__ = ["save_evaluation"]
 
 FORMAT_VERSION = 1
+_IDS = ("partner_id", "customer_id")
 
 
 def save_evaluation(evaluation: Evaluation, folder: str | Path, *, overwrite: bool = False) -> None:
@@ -37,6 +39,7 @@ def save_evaluation(evaluation: Evaluation, folder: str | Path, *, overwrite: bo
     Notes
     -----
     What is not defined or was not forecast is empty in the tables and ``null`` in the summary.
+    Ids that a spreadsheet would take for a formula get an apostrophe before them in the tables.
     """
     with whole_folder(Path(folder), overwrite=overwrite) as made:
         for name, table in (
@@ -47,7 +50,7 @@ def save_evaluation(evaluation: Evaluation, folder: str | Path, *, overwrite: bo
             ("moved_customers", evaluation.moved_customers),
             ("decile_lift", evaluation.decile_lift),
         ):
-            table.to_csv(made / f"{name}.csv", index=False, lineterminator="\n")
+            _write_csv(table, made / f"{name}.csv")
         summary = {
             "format_version": FORMAT_VERSION,
             "settings": dict(evaluation.settings),
@@ -57,6 +60,19 @@ def save_evaluation(evaluation: Evaluation, folder: str | Path, *, overwrite: bo
         }
         text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
         (made / "summary.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    ids = [name for name in _IDS if name in table]
+    safe = table.assign(**{name: table[name].map(spreadsheet_safe) for name in ids})
+    # with plain line feeds the writer doesn't see that a carriage return needs quotes
+    returns = any("\r" in each for name in ids for each in safe[name])
+    safe.to_csv(
+        path,
+        index=False,
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL,
+    )
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, object]]:

@@ -2,14 +2,13 @@
 
 Two steps. *Unique rows*: customers with the same history are counted once (exact). *Spectral
 nodes*: for one number of repeat purchases the log-likelihood of a customer is a smooth function
-of two coordinates, so that a few hundred thousand rows can be replaced by a Chebyshev grid with
-signed weights which gives every polynomial up to the grid's degree the same total. The error
+of two coordinates, so that a few hundred thousand rows can be replaced by Chebyshev grids with
+signed weights on which every polynomial up to the grid's degree has the same total. The error
 falls geometrically with the number of nodes and is checked by the fit, not believed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,17 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ltvforecast.errors import SummaryError
+from ltvforecast.fitting.chebyshev import chebyshev_nodes, chebyshev_polynomials, node_weights
 from ltvforecast.types import FloatArray, IntArray
 
-__all__ = [
-    "HistoryRows",
-    "chebyshev_nodes",
-    "chebyshev_weights",
-    "log_nodes",
-    "spectral_rows",
-    "thin_rows",
-    "unique_rows",
-]
+__all__ = ["HistoryRows", "spectral_rows", "thin_rows", "unique_rows"]
 
 _GRIDS = (1.0, 7.0, 365.25 / 12.0)
 """Days in a unit of time: on one of these grids whole days can be sorted as integers."""
@@ -56,6 +48,12 @@ class HistoryRows:
     def __len__(self) -> int:
         """Count the rows."""
         return len(self.x)
+
+    def part(self, chosen: slice | npt.NDArray[np.bool_] | IntArray) -> HistoryRows:
+        """Give some of the rows."""
+        return HistoryRows(
+            x=self.x[chosen], t_x=self.t_x[chosen], T=self.T[chosen], weight=self.weight[chosen]
+        )
 
     def rescaled(self, unit: float) -> HistoryRows:
         """Give the same rows with times in multiples of ``unit``."""
@@ -174,135 +172,6 @@ def thin_rows(rows: HistoryRows, *, customers: int) -> HistoryRows:
     return HistoryRows(x=rows.x[kept], t_x=rows.t_x[kept], T=rows.T[kept], weight=hits[kept])
 
 
-def chebyshev_nodes(size: int) -> FloatArray:
-    """Roots of the Chebyshev polynomial of degree ``size``, in [-1, 1].
-
-    Examples
-    --------
-    >>> chebyshev_nodes(2).round(4).tolist()
-    [0.7071, -0.7071]
-    """
-    nodes: FloatArray = np.cos(np.pi * (np.arange(size) + 0.5) / size)
-    return nodes
-
-
-def chebyshev_weights(u: FloatArray, size: int) -> FloatArray:
-    """Lagrange basis on the Chebyshev nodes, at the points ``u``.
-
-    Parameters
-    ----------
-    u : float64 array, shape (n,)
-        Points in [-1, 1].
-    size : int
-        Number of nodes.
-
-    Returns
-    -------
-    float64 array, shape (n, size)
-        Row ``i`` interpolates any polynomial of degree < ``size`` from its values on the nodes to
-        the point ``u[i]``; each row adds to one.
-
-    Notes
-    -----
-    By the discrete orthogonality of the Chebyshev polynomials on their roots,
-    ``l_j(u) = (1 + 2 sum_m T_m(u) T_m(u_j)) / size`` for m = 1..size-1.
-
-    References
-    ----------
-    Trefethen (2013), Approximation Theory and Approximation Practice, chapters 3 and 4.
-
-    Examples
-    --------
-    >>> basis = chebyshev_weights(np.array([0.3]), 4)
-    >>> bool(np.isclose((basis @ chebyshev_nodes(4) ** 3)[0], 0.3**3))
-    True
-    """
-    polynomials = np.empty((len(u), size))
-    polynomials[:, 0] = 1.0
-    if size > 1:
-        polynomials[:, 1] = u
-    for m in range(2, size):
-        polynomials[:, m] = 2.0 * u * polynomials[:, m - 1] - polynomials[:, m - 2]
-    return polynomials @ _node_polynomials(size)
-
-
-def _node_polynomials(size: int) -> FloatArray:
-    angle = np.pi * (np.arange(size) + 0.5) / size
-    table: FloatArray = 2.0 * np.cos(np.outer(np.arange(size), angle)) / size
-    table[0] /= 2.0
-    return table
-
-
-def log_nodes(
-    values: FloatArray, measures: tuple[FloatArray, ...], *, size: int = 14
-) -> tuple[FloatArray, tuple[FloatArray, ...]]:
-    """Replace positive numbers by a few, with the same totals of every smooth function of the log.
-
-    Parameters
-    ----------
-    values : float64 array, shape (n,)
-        Positive.
-    measures : tuple of float64 arrays, shape (n,)
-        Weights of the values, one array for each total that is wanted.
-    size : int
-        Nodes in a segment of width 2 on the log scale.
-
-    Returns
-    -------
-    nodes : float64 array, shape (m,)
-    measures : tuple of float64 arrays, shape (m,)
-        Signed, one for each of the measures given.
-
-    Notes
-    -----
-    ``log(v + S)`` as a function of ``log S`` is analytic within distance pi of the real line,
-    whatever ``v``. On a segment of half width 1 the error of interpolation on 14 nodes is below
-    ``6.4**-14 = 5e-12`` of the size of the function.
-
-    Examples
-    --------
-    >>> total = np.exp(np.linspace(0, 3, 5000))
-    >>> node, (weight,) = log_nodes(total, (np.ones(5000),))
-    >>> len(node), bool(np.isclose(weight @ np.log(7 + node), np.log(7 + total).sum(), rtol=1e-11))
-    (28, True)
-    """
-    position = np.log(values)
-    low = float(position.min())
-    segments = max(1, int(np.ceil((float(position.max()) - low) / 2.0)))
-    width = max((float(position.max()) - low) / segments, 1e-12)
-    which = np.minimum(((position - low) / width).astype(np.int64), segments - 1)
-    kept: list[FloatArray] = []
-    weights: list[list[FloatArray]] = [[] for _ in measures]
-    for segment in np.flatnonzero(np.bincount(which, minlength=segments)):
-        inside = which == segment
-        start = low + float(segment) * width
-        found = _segment_nodes(
-            position[inside], [measure[inside] for measure in measures], start, width, size
-        )
-        kept.append(np.exp(found[0]))
-        for into, weight in zip(weights, found[1], strict=True):
-            into.append(weight)
-    return np.concatenate(kept), tuple(np.concatenate(parts) for parts in weights)
-
-
-def _segment_nodes(
-    position: FloatArray, measures: list[FloatArray], start: float, width: float, size: int
-) -> tuple[FloatArray, list[FloatArray]]:
-    if len(position) <= 2 * size:
-        return position, measures
-    total = np.zeros((len(measures), size))
-    for part in _blocks(len(position)):
-        u = np.clip((position[part] - start) / width * 2.0 - 1.0, -1.0, 1.0)
-        total += np.stack([measure[part] for measure in measures]) @ chebyshev_weights(u, size)
-    return start + (chebyshev_nodes(size) + 1.0) * width / 2.0, list(total)
-
-
-def _blocks(rows: int, *, size: int = 16_384) -> Iterator[slice]:
-    """Cut a range in pieces that stay in the processor's cache."""
-    for start in range(0, rows, size):
-        yield slice(start, min(start + size, rows))
-
-
 def spectral_rows(
     rows: HistoryRows,
     *,
@@ -310,15 +179,15 @@ def spectral_rows(
     alpha: float,
     a: float,
     b: float,
-    nodes: tuple[int, int] = (12, 6),
-    fineness: float = 0.7,
+    nodes: tuple[int, int] = (11, 5),
+    fineness: float = 0.6,
 ) -> HistoryRows:
-    """Replace unique rows by Chebyshev nodes with signed weights, near the given parameters.
+    """Replace rows by Chebyshev nodes with signed weights for the dropout part of the likelihood.
 
     Parameters
     ----------
     rows : HistoryRows
-        Unique rows with counts, sorted by ``x``.
+        Unique rows with counts and with repeat purchases, sorted by ``x``.
     r, alpha, a, b : float
         Parameters of the BG/NBD model near which the likelihood is wanted.
     nodes : tuple of int
@@ -334,11 +203,12 @@ def spectral_rows(
 
     Notes
     -----
-    For fixed ``x`` a customer's log-likelihood (Fader, Hardie & Lee 2005, equation 6) depends on
-    the times through ``log(alpha + T)`` and ``log(1 + exp(D))``, ``D = log(a / (b + x - 1)) +
-    (r + x) L``. At these parameters it is linear in the first coordinate, and its singularities in
-    the second lie where ``exp(D) = -1``: at ``L = -log(a / (b + x - 1)) / (r + x)`` plus or minus
-    ``i pi / (r + x)``. Segments shrink towards that point.
+    What remains of a customer's log-likelihood (Fader, Hardie & Lee 2005, equation 6) when sums
+    over ``x`` alone and ``T`` alone are taken out is ``log(1 + exp(D))``, with
+    ``D = log(a / (b + x - 1)) + (r + x) L``. At these parameters it doesn't depend on
+    ``log(alpha + T)``, and near them only a little; its singularities in ``L`` lie where
+    ``exp(D) = -1``: at ``log((b + x - 1) / a) / (r + x)`` plus or minus ``i pi / (r + x)``.
+    Segments shrink towards that point.
 
     Examples
     --------
@@ -356,26 +226,21 @@ def spectral_rows(
     for start, stop in pairwise(edges):
         if stop - start <= 2 * small:
             continue
-        pieces.append(_slice(rows, slice(exact_from, start)))
+        pieces.append(rows.part(slice(exact_from, start)))
         x = float(rows.x[start])
-        with np.errstate(divide="ignore"):
-            turn = float(np.log((b + x - 1.0) / a)) / (r + x) if x > 0 else np.inf
+        turn = float(np.log((b + x - 1.0) / a)) / (r + x)
         pieces.append(
             _class_nodes(
-                _slice(rows, slice(start, stop)),
+                rows.part(slice(start, stop)),
                 alpha=alpha,
                 singularity=complex(turn, np.pi / (r + x)),
-                nodes=nodes if x > 0 else (1, max(nodes[1], 8)),
+                nodes=nodes,
                 fineness=fineness,
             )
         )
         exact_from = int(stop)
-    pieces.append(_slice(rows, slice(exact_from, len(rows))))
+    pieces.append(rows.part(slice(exact_from, len(rows))))
     return _join(pieces)
-
-
-def _slice(rows: HistoryRows, part: slice | npt.NDArray[np.bool_] | IntArray) -> HistoryRows:
-    return HistoryRows(x=rows.x[part], t_x=rows.t_x[part], T=rows.T[part], weight=rows.weight[part])
 
 
 def _join(pieces: list[HistoryRows]) -> HistoryRows:
@@ -397,7 +262,7 @@ def _class_nodes(
 ) -> HistoryRows:
     """Nodes for the rows of one ``x``."""
     level = np.log(alpha + rows.T)
-    lag = np.zeros_like(level) if nodes[0] == 1 else level - np.log(alpha + rows.t_x)
+    lag = level - np.log(alpha + rows.t_x)
     lag_edges = _graded_edges(float(lag.min()), float(lag.max()), singularity, fineness)
     count = max(1, int(np.ceil((level.max() - level.min()) / (2.0 * _WIDEST))))
     level_edges = np.linspace(level.min(), level.max(), count + 1)
@@ -408,7 +273,7 @@ def _class_nodes(
     for start, stop in pairwise(bounds):
         inside = order[start:stop]
         if len(inside) <= nodes[0] * nodes[1]:
-            pieces.append(_slice(rows, inside))
+            pieces.append(rows.part(inside))
         else:
             pieces.append(_cell_nodes(rows, inside, lag, level, alpha=alpha, nodes=nodes))
     return _join(pieces)
@@ -424,15 +289,15 @@ def _cell_nodes(
     nodes: tuple[int, int],
 ) -> HistoryRows:
     """Nodes for the rows of one cell, on the smallest box that holds them."""
-    grid_lag, basis_lag = _box(lag[inside], nodes[0])
-    grid_level, basis_level = _box(level[inside], nodes[1])
-    weight = (basis_lag * rows.weight[inside, None]).T @ basis_level
+    grid_lag, in_lag = _box(lag[inside], nodes[0])
+    grid_level, in_level = _box(level[inside], nodes[1])
+    moments = np.einsum("in,jn->ij", in_lag * rows.weight[inside], in_level)
+    weight = node_weights(node_weights(moments).T).T
     T = np.broadcast_to(np.exp(grid_level) - alpha, weight.shape)
     t_x = np.exp(grid_level[None, :] - grid_lag[:, None]) - alpha
-    x = float(rows.x[inside[0]])
     return HistoryRows(
-        x=np.full(weight.size, x),
-        t_x=t_x.ravel() if x > 0 else np.zeros(weight.size),
+        x=np.full(weight.size, rows.x[inside[0]]),
+        t_x=t_x.ravel(),
         T=T.ravel(),
         weight=weight.ravel(),
     )
@@ -443,7 +308,7 @@ def _box(values: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
     half = max((high - low) / 2.0, 1e-12)
     middle = (high + low) / 2.0
     u = np.clip((values - middle) / half, -1.0, 1.0)
-    return middle + half * chebyshev_nodes(size), chebyshev_weights(u, size)
+    return middle + half * chebyshev_nodes(size), chebyshev_polynomials(u, size)
 
 
 def _graded_edges(low: float, high: float, singularity: complex, fineness: float) -> FloatArray:

@@ -3,7 +3,7 @@
 A heavy-tailed multivariate t is laid over the posterior mode, sampled in antithetic pairs, and
 every proposal gets the weight that makes up for the difference to the true posterior. The Pareto
 k of these weights says whether that can be trusted (Vehtari et al. 2024). If not, the proposal is
-refitted to what it found, twice at most; if that fails too, the fit is refused.
+refitted to what it found, three times at most; if that fails too, the fit is refused.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import gammaln, logsumexp
 
 from ltvforecast.errors import ConvergenceError
+from ltvforecast.fitting.chebyshev import weighted_total
 from ltvforecast.fitting.mle import Optimum
 from ltvforecast.fitting.priors import NormalPrior
 from ltvforecast.fitting.psis import pareto_smooth
@@ -25,10 +26,10 @@ __all__ = ["LogDensity", "PosteriorDraws", "sample_posterior"]
 LogDensity = Callable[[FloatArray], FloatArray]
 """Log-density of many coordinate vectors, shape (n, d) to shape (n,)."""
 
-_FEWEST_PROPOSALS = 2000
+_FEWEST_PROPOSALS = 4000
 _PROPOSALS_PER_DRAW = 4
 _FEWEST_EFFECTIVE = 400.0
-_ROUNDS = 3
+_ROUNDS = 4
 _KERNELS = 50
 
 
@@ -163,9 +164,8 @@ def _refit(
     6.3.2) for as many points as there are kernels.
     """
     size = points.shape[1]
-    centre = weights @ points
-    spread = points - centre
-    covariance = (spread * weights[:, None]).T @ spread + 1e-3 * first.root @ first.root.T
+    centre, covariance = _moments(points, weights)
+    covariance += 1e-3 * first.root @ first.root.T
     root = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
     width = (4.0 / (size + 2.0) / _KERNELS) ** (1.0 / (size + 4.0))
     wide = (
@@ -186,7 +186,7 @@ def _antithetic(mixture: tuple[_StudentT, ...], count: int, rng: np.random.Gener
         pairs = round(count * part.share) // 2
         z = rng.standard_normal((pairs, len(part.centre)))
         z /= np.sqrt(rng.chisquare(part.df, pairs) / part.df)[:, None]
-        step = z @ part.root.T
+        step = np.einsum("nj,ij->ni", z, part.root)
         points += [part.centre + step, part.centre - step]
     return np.concatenate(points)
 
@@ -200,7 +200,7 @@ def _log_mixture(points: FloatArray, mixture: tuple[_StudentT, ...]) -> FloatArr
 
 def _log_student(points: FloatArray, part: _StudentT) -> FloatArray:
     size = points.shape[1]
-    z = np.linalg.solve(part.root, (points - part.centre).T)
+    z = np.einsum("ij,nj->in", np.linalg.inv(part.root), points - part.centre)
     constant = gammaln((part.df + size) / 2.0) - gammaln(part.df / 2.0)
     constant -= size / 2.0 * np.log(part.df * np.pi) + np.linalg.slogdet(part.root)[1]
     density: FloatArray = constant - (part.df + size) / 2.0 * np.log1p((z * z).sum(0) / part.df)
@@ -218,11 +218,19 @@ def _pick(
     return rng.permutation(picked)
 
 
+def _moments(points: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Weighted mean and covariance."""
+    centre = weighted_total(points.T, weights)
+    spread = points - centre
+    return centre, np.asarray(np.einsum("n,ni,nj->ij", weights, spread, spread))
+
+
 def _neighbours(points: FloatArray, weights: FloatArray) -> IntArray:
     """Order points so that close ones are close: halve along each whitened axis in turn."""
-    spread = points - weights @ points
-    covariance = (spread * weights[:, None]).T @ spread + 1e-6 * np.cov(points.T)
-    along = np.linalg.solve(np.linalg.cholesky(covariance), spread.T).T
+    covariance = _moments(points, weights)[1]
+    covariance += 1e-6 * _moments(points, np.full(len(points), 1.0 / len(points)))[1]
+    whiten = np.linalg.inv(np.linalg.cholesky(covariance))
+    along = np.einsum("ij,nj->ni", whiten, points)
     group = np.zeros(len(points), dtype=np.int64)
     order = np.arange(len(points))
     for depth in range(int(np.log2(len(points)))):

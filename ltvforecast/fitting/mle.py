@@ -1,4 +1,11 @@
-"""Maximum of a log-density: several starts, L-BFGS-B, Newton polishing, and a look at edges."""
+"""Maximum of a log-density by Newton's method from several starts, and a look at its edges.
+
+Three or four coordinates of order one and a cheap analytic gradient: Newton steps with the Hessian
+by differences converge in about ten, to the last digit. They go uphill also where the surface is
+not concave (Dauphin et al. 2014), are never longer than two units, and are halved until they
+climb. (L-BFGS-B of SciPy 1.17 starts the threads of the linear algebra library at each of its
+steps, which takes longer than all else here.)
+"""
 
 from __future__ import annotations
 
@@ -7,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 
 from ltvforecast.errors import ConvergenceError
 from ltvforecast.types import FloatArray
@@ -18,6 +24,12 @@ Objective = Callable[[FloatArray], tuple[float, FloatArray]]
 """Value and gradient of a log-density at one coordinate vector."""
 
 _FAR = 12.0
+_MOST_STEPS = 100
+_LONGEST_STEP = 2.0
+_ROUGHLY = 0.1
+"""Good enough to tell which start is best: the next step would be some hundred times shorter."""
+_EXACTLY = 1e-7
+"""The next step would be lost in rounding."""
 _STEP = 1e-4
 """Step of the central differences of the gradient, whose error grows with its square."""
 
@@ -84,7 +96,7 @@ def maximise(
     objective : callable
         Value and gradient; the coordinates should be of order one.
     starts : sequence of float64 array, shape (d,)
-        The best of the maxima reached from these is polished.
+        The best of the maxima reached from these is taken.
     lower, upper : float64 array, shape (d,)
     what : str
         What is being fitted, for the message.
@@ -103,13 +115,15 @@ def maximise(
     >>> def bowl(theta):
     ...     return -float((theta - 1) @ (theta - 1)), -2.0 * (theta - 1)
     >>> bound = np.full(2, 5.0)
-    >>> maximise(bowl, [np.zeros(2)], lower=-bound, upper=bound, what="a bowl").theta.tolist()
+    >>> top = maximise(bowl, [np.zeros(2)], lower=-bound, upper=bound, what="a bowl")
+    >>> top.theta.round(9).tolist()
     [1.0, 1.0]
     """
-    best: tuple[float, FloatArray] | None = None
+    best: Optimum | None = None
     for start in starts:
-        found = _climb(objective, np.clip(start, lower, upper), lower, upper)
-        if np.isfinite(found[0]) and (best is None or found[0] > best[0]):
+        start_inside = np.clip(start, lower, upper)
+        found = _climb(objective, start_inside, lower=lower, upper=upper, close=_ROUGHLY)
+        if np.isfinite(found.value) and (best is None or found.value > best.value):
             best = found
     if best is None:
         raise ConvergenceError(
@@ -117,44 +131,26 @@ def maximise(
             expected="histories and amounts that the model can describe",
             remedy="look for extreme values in the data with `ltvforecast check`",
         )
-    return _polish(objective, best[1], lower, upper)
+    return _climb(objective, best.theta, lower=lower, upper=upper, close=_EXACTLY)
 
 
 def _climb(
-    objective: Objective, start: FloatArray, lower: FloatArray, upper: FloatArray
-) -> tuple[float, FloatArray]:
-    scale = max(1.0, abs(objective(start)[0]))
-    scale = scale if np.isfinite(scale) else 1.0
-
-    def descent(theta: FloatArray) -> tuple[float, FloatArray]:
-        value, gradient = objective(theta)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
-            return 1e10, np.zeros_like(theta)
-        return -value / scale, -gradient / scale
-
-    result = minimize(
-        descent,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=list(zip(lower, upper, strict=True)),
-        options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-9},
-    )
-    theta = np.asarray(result.x, dtype=np.float64)
-    return objective(theta)[0], theta
-
-
-def _polish(
-    objective: Objective, theta: FloatArray, lower: FloatArray, upper: FloatArray
+    objective: Objective,
+    theta: FloatArray,
+    *,
+    lower: FloatArray,
+    upper: FloatArray,
+    close: float,
 ) -> Optimum:
-    """Newton steps on the coordinates that no bound holds, until they no longer help."""
+    """Newton steps on the coordinates that no bound holds, until they are short or don't help."""
     value, gradient = objective(theta)
     here = Optimum(
         theta=theta, value=value, gradient=gradient, curvature=-hessian(objective, theta)
     )
-    for _ in range(20):
+    for _ in range(_MOST_STEPS):
         free = ~_held(here, lower, upper)
-        if not free.any() or np.abs(here.gradient[free]).max() < 1e-10:
+        finite = np.isfinite(here.curvature).all() and np.isfinite(here.gradient).all()
+        if not finite or not free.any() or np.abs(here.gradient[free]).max() < 1e-10:
             break
         step = np.zeros_like(theta)
         step[free] = _newton_step(here.curvature[np.ix_(free, free)], here.gradient[free])
@@ -162,6 +158,8 @@ def _polish(
         if better is None:
             break
         here = better
+        if np.abs(step).max() < close:
+            break
     return here
 
 
@@ -172,11 +170,12 @@ def _held(here: Optimum, lower: FloatArray, upper: FloatArray) -> npt.NDArray[np
 
 
 def _newton_step(curvature: FloatArray, gradient: FloatArray) -> FloatArray:
+    """Newton's step where the surface curves down; along other axes as far, but uphill."""
     values, vectors = np.linalg.eigh(curvature)
     values = np.maximum(np.abs(values), 1e-8 * max(1.0, float(np.abs(values).max())))
     step: FloatArray = vectors @ ((vectors.T @ gradient) / values)
     longest = float(np.abs(step).max())
-    return step if longest <= 1.0 else step / longest
+    return step if longest <= _LONGEST_STEP else step * (_LONGEST_STEP / longest)
 
 
 def _better(
@@ -191,7 +190,7 @@ def _better(
     rounding = 1e-13 * max(1.0, abs(here.value))
     free = step != 0.0
     steepness = float(np.abs(here.gradient[free]).max(initial=0.0))
-    for _ in range(8):
+    for _ in range(12):
         trial = np.clip(here.theta + step, lower, upper)
         value, gradient = objective(trial)
         gain = value - here.value

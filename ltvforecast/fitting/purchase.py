@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -31,7 +32,7 @@ from ltvforecast.types import FloatArray, PurchaseFit
 __all__ = ["fit_purchase"]
 
 _WHAT = "the purchase process"
-_EXACT_ROWS = 20_000
+_EXACT_ROWS = 8_000
 """Up to this many unique rows nothing is compressed further."""
 _PILOT_CUSTOMERS = 30_000
 _LARGEST_ERROR = 1e-3
@@ -88,7 +89,7 @@ def fit_purchase(
     """
     rows = unique_rows(x, t_x, T)
     _refuse_hopeless(rows, method)
-    unit = float(rows.T @ rows.weight) / float(rows.weight.sum())
+    unit = float(np.sum(rows.T * rows.weight) / rows.weight.sum())
     rows = rows.rescaled(unit)
     posterior = method == "laplace"
     table, optimum = _locate(rows, posterior=posterior)
@@ -114,7 +115,7 @@ def fit_purchase(
         theta = optimum.theta[None, :]
         flags = edge_flags(flat, _LIMITS, prior=PURCHASE_PRIOR)
         diagnostics = point_diagnostics(optimum, what=_WHAT, flags=flags)
-    shift = float(rows.x @ rows.weight) * float(np.log(unit))
+    shift = float(np.sum(rows.x * rows.weight)) * float(np.log(unit))
     return PurchaseFit(
         model="bg-nbd",
         draws={name: value[:, None] for name, value in _named(theta, unit).items()},
@@ -167,7 +168,8 @@ def _maximum(table: PurchaseTable, starts: list[FloatArray], *, posterior: bool)
 
 def _starts(rows: HistoryRows) -> list[FloatArray]:
     """Start from the raw purchase rate, with customers alike and different, loyal and not."""
-    rate = float(np.log((rows.x @ rows.weight + 0.5) / (rows.T @ rows.weight)))
+    bought, waited = np.sum(rows.x * rows.weight), np.sum(rows.T * rows.weight)
+    rate = float(np.log((bought + 0.5) / waited))
     return [
         np.array([log_r, rate + lift, logit, log_phi])
         for log_r, lift, logit, log_phi in (
@@ -185,9 +187,10 @@ def _locate(rows: HistoryRows, *, posterior: bool) -> tuple[PurchaseTable, Optim
         return exact, _maximum(exact, _starts(rows), posterior=posterior)
     pilot = purchase_table(thin_rows(rows, customers=_PILOT_CUSTOMERS))
     centre = _maximum(pilot, _starts(rows), posterior=posterior).theta
-    for nodes in ((12, 6), (16, 8)):
+    for nodes in ((11, 5), (16, 8)):
         r, alpha, a, b = (float(value) for value in purchase_parameters(centre))
-        table = purchase_table(spectral_rows(rows, r=r, alpha=alpha, a=a, b=b, nodes=nodes))
+        small = spectral_rows(exact.rows, r=r, alpha=alpha, a=a, b=b, nodes=nodes)
+        table = replace(exact, rows=small)
         if len(table) > 0.7 * len(exact):
             break
         optimum = _maximum(table, [centre], posterior=posterior)

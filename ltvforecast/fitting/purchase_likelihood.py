@@ -2,12 +2,14 @@
 
 Fader, Hardie & Lee (2005), equation 6, in the form that neither overflows nor cancels::
 
-    L = log1p((T - t_x) / (alpha + t_x)),   D = log(a / (b + x - 1)) + (r + x) L   (x > 0)
-    log-likelihood = lgamma(r + x) - lgamma(r) - (r + x) log1p(T / alpha) - x log(alpha)
-                     + betaln(a, b + x) - betaln(a, b) + log(1 + exp(D))
+    log-likelihood = lgamma(r + x) - lgamma(r) - x log(alpha) + betaln(a, b + x) - betaln(a, b)
+                     - (r + x) log1p(T / alpha)
+                     + log(1 + exp(D)),   D = log(a / (b + x - 1)) + (r + x) L   (x > 0),
+                                          L = log1p((T - t_x) / (alpha + t_x))
 
-What depends on ``x`` alone is summed over the distinct ``x``. The optimiser and the sampler work
-in four coordinates: ``log r``, ``u = log(r / alpha)``, ``logit(a / (a + b))``, ``log(a + b)``.
+The first line is summed over the distinct ``x``; the second, in two totals, over nodes of ``T``;
+the third over rows. The optimiser and the sampler work in four coordinates: ``log r``,
+``u = log(r / alpha)``, ``logit(a / (a + b))``, ``log(a + b)``.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, gammaln, psi
 
+from ltvforecast.fitting.chebyshev import log_nodes, weighted_total
 from ltvforecast.fitting.compress import HistoryRows
 from ltvforecast.types import FloatArray
 
@@ -42,57 +45,50 @@ class PurchaseTable:
 
     Attributes
     ----------
-    count_x, count : float64 arrays, shape (n_distinct_x,)
+    x, customers_by_count : float64 arrays, shape (n_distinct_x,)
         Distinct numbers of repeat purchases, and customers with each.
-    T0, weight0 : float64 arrays
-        Age and weight of the rows with no repeat purchase.
-    x, t_x, T, weight : float64 arrays
-        The rows with repeat purchases.
+    T, customers_by_age, purchases_by_age : float64 arrays, shape (n_nodes,)
+        Nodes of the age, with signed totals of customers and of their repeat purchases.
+    rows : HistoryRows
+        Histories with repeat purchases, exact or on nodes: where dropout can have happened.
     """
 
-    count_x: FloatArray
-    count: FloatArray
-    T0: FloatArray
-    weight0: FloatArray
     x: FloatArray
-    t_x: FloatArray
+    customers_by_count: FloatArray
     T: FloatArray
-    weight: FloatArray
+    customers_by_age: FloatArray
+    purchases_by_age: FloatArray
+    rows: HistoryRows
 
     def __len__(self) -> int:
-        """Count the rows."""
-        return len(self.T0) + len(self.x)
-
-    @property
-    def customers(self) -> float:
-        """Number of customers behind the rows."""
-        return float(self.count.sum())
+        """Count what has to be summed over."""
+        return len(self.x) + len(self.T) + len(self.rows)
 
 
 def purchase_table(rows: HistoryRows) -> PurchaseTable:
-    """Split rows by whether there are repeat purchases.
+    """Arrange unique rows by what each part of the likelihood needs.
 
     Parameters
     ----------
     rows : HistoryRows
-        Unique rows or spectral nodes, sorted by ``x``.
+        Unique rows, sorted by ``x``; at least one with positive ``T``.
 
     Returns
     -------
     PurchaseTable
+        Exact to rounding.
     """
-    count_x, which = np.unique(rows.x, return_inverse=True)
-    once = rows.x == 0
-    again = ~once
+    x, which = np.unique(rows.x, return_inverse=True)
+    aged = rows.T > 0.0
+    weight = rows.weight[aged]
+    T, (customers, purchases) = log_nodes(rows.T[aged], (weight, weight * rows.x[aged]))
     return PurchaseTable(
-        count_x=count_x,
-        count=np.rint(np.bincount(which, weights=rows.weight)),
-        T0=rows.T[once],
-        weight0=rows.weight[once],
-        x=rows.x[again],
-        t_x=rows.t_x[again],
-        T=rows.T[again],
-        weight=rows.weight[again],
+        x=x,
+        customers_by_count=np.asarray(np.bincount(which, weights=rows.weight), dtype=np.float64),
+        T=T,
+        customers_by_age=customers,
+        purchases_by_age=purchases,
+        rows=rows.part(rows.x > 0.0),
     )
 
 
@@ -143,41 +139,42 @@ def log_likelihood(theta: FloatArray, table: PurchaseTable) -> FloatArray:
         for start in range(0, len(theta), step):
             part = slice(start, start + step)
             columns = tuple(value[part, None] for value in (r, alpha, a, b))
-            total[part] = _count_part(table, *columns) + _time_part(table, *columns)
+            total[part] = _count_part(table, *columns) + _age_part(table, *columns[:2])
+            total[part] += _dropout_part(table, *columns)
     return np.where(np.isfinite(total), total, -np.inf)
 
 
 def _count_part(
     table: PurchaseTable, r: FloatArray, alpha: FloatArray, a: FloatArray, b: FloatArray
 ) -> FloatArray:
-    x = table.count_x
+    x = table.x
     terms = gammaln(r + x) - gammaln(r) - x * np.log(alpha)
     terms += gammaln(b + x) - gammaln(b) - gammaln(a + b + x) + gammaln(a + b)
-    summed: FloatArray = terms @ table.count
-    return summed
+    return weighted_total(terms, table.customers_by_count)
 
 
-def _time_part(
+def _age_part(table: PurchaseTable, r: FloatArray, alpha: FloatArray) -> FloatArray:
+    growth = np.log1p(table.T / alpha)
+    once = weighted_total(growth, table.customers_by_age)
+    return -r[:, 0] * once - weighted_total(growth, table.purchases_by_age)
+
+
+def _dropout_part(
     table: PurchaseTable, r: FloatArray, alpha: FloatArray, a: FloatArray, b: FloatArray
 ) -> FloatArray:
-    once: FloatArray = -r[:, 0] * (np.log1p(table.T0 / alpha) @ table.weight0)
-    if len(table.x) == 0:
-        return once
-    shape = r + table.x
-    gap = np.log1p((table.T - table.t_x) / (alpha + table.t_x))
-    gap *= shape
-    gap += np.log(a) - np.log(b + table.x - 1.0)
-    term = np.log1p(table.T / alpha)
-    term *= -shape
-    term += np.maximum(gap, 0.0)
-    np.abs(gap, out=gap)
-    np.negative(gap, out=gap)
+    rows = table.rows
+    odds = np.log1p((rows.T - rows.t_x) / (alpha + rows.t_x))
+    odds *= r + rows.x
+    odds -= np.log((b + rows.x - 1.0) / a)
+    term = np.maximum(odds, 0.0)
+    np.abs(odds, out=odds)
+    np.negative(odds, out=odds)
     # exp(-40) is lost beside 1, and the processor is slow where exp underflows
-    np.maximum(gap, -40.0, out=gap)
-    np.exp(gap, out=gap)
-    np.log1p(gap, out=gap)
-    term += gap
-    return once + term @ table.weight
+    np.maximum(odds, -40.0, out=odds)
+    np.exp(odds, out=odds)
+    np.log1p(odds, out=odds)
+    term += odds
+    return weighted_total(term, rows.weight)
 
 
 def log_likelihood_gradient(theta: FloatArray, table: PurchaseTable) -> tuple[float, FloatArray]:
@@ -205,24 +202,20 @@ def log_likelihood_gradient(theta: FloatArray, table: PurchaseTable) -> tuple[fl
         d/db     = psi(a+b) - psi(a+b+x) + psi(b+x) - psi(b) - w/(b+x-1)
     """
     r, alpha, a, b = (float(value) for value in purchase_parameters(theta))
-    x, count = table.count_x, table.count
+    x, T, rows = table.x, table.T, table.rows
     lost = psi(a + b) - psi(a + b + x)
-    in_r = (psi(r + x) - psi(r)) @ count - np.log1p(table.T0 / alpha) @ table.weight0
-    in_alpha = (r / alpha) * ((table.T0 / (alpha + table.T0)) @ table.weight0)
-    in_a = lost @ count
-    in_b = (lost + psi(b + x) - psi(b)) @ count
-    shape = r + table.x
-    lag = np.log1p((table.T - table.t_x) / (alpha + table.t_x))
-    dead = expit(np.log(a) - np.log(b + table.x - 1.0) + shape * lag) * table.weight
-    in_r += dead @ lag - np.log1p(table.T / alpha) @ table.weight
-    pull = (r * table.T / alpha - table.x) / (alpha + table.T)
-    in_alpha += pull @ table.weight - dead @ (
-        shape * (table.T - table.t_x) / ((alpha + table.T) * (alpha + table.t_x))
-    )
-    in_a += dead.sum() / a
-    in_b -= dead @ (1.0 / (b + table.x - 1.0))
+    by_x = np.stack([psi(r + x) - psi(r), np.zeros_like(x), lost, lost + psi(b + x) - psi(b)])
+    shape = r + rows.x
+    lag = np.log1p((rows.T - rows.t_x) / (alpha + rows.t_x))
+    dead = expit(shape * lag - np.log((b + rows.x - 1.0) / a))
+    pull = shape * (rows.T - rows.t_x) / ((alpha + rows.T) * (alpha + rows.t_x))
+    by_row = np.stack([dead * lag, -dead * pull, dead / a, -dead / (b + rows.x - 1.0)])
+    gradient = weighted_total(by_x, table.customers_by_count) + weighted_total(by_row, rows.weight)
+    gradient[0] -= weighted_total(np.log1p(T / alpha), table.customers_by_age)
+    gradient[1] += weighted_total(r * T / (alpha * (alpha + T)), table.customers_by_age)
+    gradient[1] -= weighted_total(1.0 / (alpha + T), table.purchases_by_age)
     value = float(log_likelihood(theta[None, :], table)[0])
-    return value, np.array([in_r, in_alpha, in_a, in_b])
+    return value, gradient
 
 
 def coordinate_gradient(theta: FloatArray, gradient: FloatArray) -> FloatArray:

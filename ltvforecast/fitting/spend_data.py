@@ -16,6 +16,8 @@ __all__ = ["SpendData", "amounts_data", "first_purchase_gap", "means_data"]
 _LEAST_VARIATION = 0.01
 """Amounts are never taken to vary by less than one percent: constant prices have no maximum."""
 _CLEAR_GAP = float(np.log(1.1))
+_LARGE_GAP = float(np.log(1.25))
+"""Below this, knowing the only amount of a one-time customer is worth more than its bias costs."""
 _FEWEST_PAIRS = 30
 _ENOUGH_ALIKE = 1000
 """Of customers who all spend the same, more than this many say nothing new."""
@@ -55,7 +57,7 @@ class SpendData:
 
 
 def amounts_data(customers: pd.DataFrame) -> SpendData:
-    """Take every positive amount; leave first purchases out where their level differs.
+    """Take every positive amount; leave first purchases out where their level differs a lot.
 
     Parameters
     ----------
@@ -80,15 +82,10 @@ def amounts_data(customers: pd.DataFrame) -> SpendData:
     purchases = int(frequency.sum()) + len(customers)
     zeros = max(0, purchases - int(n.sum()))
     gap, error, pairs = first_purchase_gap(n, log_total, first)
-    flags: list[str] = []
-    differs = pairs >= _FEWEST_PAIRS and abs(gap) > max(_CLEAR_GAP, 3.0 * error)
-    if differs:
+    clear = pairs >= _FEWEST_PAIRS and abs(gap) > max(_CLEAR_GAP, 3.0 * error)
+    left_out = clear and abs(gap) > _LARGE_GAP
+    if left_out:
         n, total, log_total = _without_first(n, total, log_total, first)
-        flags.append(
-            f"first purchases are {'larger' if gap > 0 else 'smaller'} than later ones of the same "
-            f"customers by {abs(np.expm1(gap)):.0%} ({pairs:,} customers): they were left out, and "
-            "customers with a single purchase are given the spend of a typical customer"
-        )
     kept = n > 0
     unit = float(np.median(total[kept] / n[kept]))
     total, log_total = total[kept] / unit, log_total[kept] - n[kept] * np.log(unit)
@@ -100,9 +97,24 @@ def amounts_data(customers: pd.DataFrame) -> SpendData:
         unit=unit,
         zeros=zeros,
         purchases=purchases,
-        first_purchase=not differs,
-        flags=(*flags, *widened),
+        first_purchase=not left_out,
+        flags=((_gap_flag(gap, pairs, left_out=left_out),) if clear else ()) + widened,
     )
+
+
+def _gap_flag(gap: float, pairs: int, *, left_out: bool) -> str:
+    higher = "larger" if gap > 0 else "smaller"
+    found = (
+        f"first purchases are {higher} than later ones of the same customers by "
+        f"{abs(np.expm1(gap)):.0%} ({pairs:,} customers)"
+    )
+    if left_out:
+        return (
+            f"{found}: they were left out, and customers with a single purchase are given the "
+            "spend of a typical customer"
+        )
+    high = "high" if gap > 0 else "low"
+    return f"{found}: forecasts of customers with few purchases are somewhat too {high}"
 
 
 def means_data(customers: pd.DataFrame) -> SpendData:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln, psi
 
-from ltvforecast.fitting.compress import log_nodes
+from ltvforecast.fitting.chebyshev import log_nodes, weighted_total
 from ltvforecast.types import FloatArray
 
 __all__ = [
@@ -97,7 +97,7 @@ def means_table(n: FloatArray, mean: FloatArray) -> SpendTable:
     SpendTable
     """
     total = n * mean
-    slope = float(n @ np.log(total))
+    slope = float(np.sum(n * np.log(total)))
     return _table(n, total, constant=-float(np.log(mean).sum()), slope=slope, single=False)
 
 
@@ -173,8 +173,10 @@ def _block(p: FloatArray, q: FloatArray, v: FloatArray, table: SpendTable) -> Fl
     by_count -= table.n * gammaln(p) if table.single else gammaln(pn)
     growth = np.log1p(table.S / v)
     amounts = float(table.n @ table.count)
-    summed: FloatArray = by_count @ table.count - q[:, 0] * (growth @ table.weight)
-    summed -= p[:, 0] * (growth @ table.weight_n + amounts * np.log(v[:, 0]) - table.slope)
+    summed = weighted_total(by_count, table.count)
+    summed -= q[:, 0] * weighted_total(growth, table.weight)
+    by_amount = weighted_total(growth, table.weight_n) + amounts * np.log(v[:, 0])
+    summed -= p[:, 0] * (by_amount - table.slope)
     return summed + table.constant
 
 

@@ -13,11 +13,8 @@ There is no time stamp and no pickle: same model, same bytes.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,10 +22,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
 
-from ltvforecast.errors import OutputExistsError, StoredFileError
 from ltvforecast.fitting.model_card import model_card
 from ltvforecast.fitting.model_record import fitted_model, model_record
-from ltvforecast.output import whole_folder
+from ltvforecast.sealed import FolderKind, damaged, index_record, read_index, sealed_folder
 from ltvforecast.types import CustomerSummary, FittedModel
 
 __all__ = ["FORMAT_VERSION", "load_model", "save_model"]
@@ -36,8 +32,22 @@ __all__ = ["FORMAT_VERSION", "load_model", "save_model"]
 FORMAT_VERSION = 1
 """Raised whenever an older version of this package could not read what is written."""
 
-_FORMAT = "ltvforecast model"
+_KIND = FolderKind(
+    name="model",
+    index="model.json",
+    format_name="ltvforecast model",
+    format_version=FORMAT_VERSION,
+    written_by="`ltvforecast fit` or save_model()",
+    again="fit the model again",
+)
 _TABLES = ("summary", "shares", "partners", "history")
+_FILES = (
+    "history.parquet",
+    "partners.parquet",
+    "posterior.nc",
+    "shares.parquet",
+    "summary.parquet",
+)
 
 
 def save_model(model: FittedModel, folder: str | Path, *, overwrite: bool = False) -> None:
@@ -58,9 +68,7 @@ def save_model(model: FittedModel, folder: str | Path, *, overwrite: bool = Fals
     ConfigError
         The place can't be written to.
     """
-    target = Path(folder)
-    _refuse_foreign(target, overwrite=overwrite)
-    with whole_folder(target, overwrite=overwrite) as made:
+    with sealed_folder(Path(folder), _KIND, overwrite=overwrite) as made:
         _write_posterior(model, made / "posterior.nc")
         for name, table in _tables(model.summary).items():
             pq.write_table(
@@ -69,16 +77,9 @@ def save_model(model: FittedModel, folder: str | Path, *, overwrite: bool = Fals
                 compression="zstd",
             )
         (made / "MODEL_CARD.md").write_text(model_card(model), encoding="utf-8", newline="\n")
-        files = {path.name: _sha256(path.read_bytes()) for path in sorted(made.iterdir())}
-        record = {
-            "format": _FORMAT,
-            "format_version": FORMAT_VERSION,
-            **model_record(model),
-            "files": {name: digest for name, digest in files.items() if name != "MODEL_CARD.md"},
-        }
-        record["checksum"] = _checksum(record)
+        record = index_record(made, _KIND, model_record(model), files=_FILES)
         text = json.dumps(record, indent=1, allow_nan=False) + "\n"
-        (made / "model.json").write_text(text, encoding="utf-8", newline="\n")
+        (made / _KIND.index).write_text(text, encoding="utf-8", newline="\n")
 
 
 def load_model(folder: str | Path) -> FittedModel:
@@ -99,32 +100,16 @@ def load_model(folder: str | Path) -> FittedModel:
         The model is missing, damaged, or written in a newer format.
     """
     source = Path(folder)
-    record = _read_record(source)
-    tables = {}
-    for name, digest in record["files"].items():
-        _check_file(source, str(name), str(digest))
+    record = read_index(source, _KIND, files=_FILES)
     try:
-        for name in _TABLES:
-            tables[name] = pq.read_table(source / f"{name}.parquet").to_pandas()
+        tables = {name: pq.read_table(source / f"{name}.parquet").to_pandas() for name in _TABLES}
         with xr.open_dataset(
             source / "posterior.nc", group="posterior", engine="h5netcdf"
         ) as stored:
             draws = {str(name): stored[name].to_numpy()[0][:, None] for name in stored.data_vars}
         return fitted_model(record, tables, draws)
     except (OSError, KeyError, TypeError, ValueError, IndexError, pa.ArrowException) as error:
-        raise _damaged(source, f"its content does not fit together ({error!r})") from error
-
-
-def _refuse_foreign(folder: Path, *, overwrite: bool) -> None:
-    """Never replace a folder that holds something else than a saved model."""
-    if not (overwrite and folder.is_dir()):
-        return
-    if any(folder.iterdir()) and not (folder / "model.json").is_file():
-        raise OutputExistsError(
-            f"{folder} holds something else than a saved model",
-            expected="a new name, or the folder of a saved model to replace",
-            remedy="choose another name; nothing was changed",
-        )
+        raise damaged(source, _KIND, f"its content does not fit together ({error!r})") from error
 
 
 def _write_posterior(model: FittedModel, path: Path) -> None:
@@ -155,61 +140,3 @@ def _tables(summary: CustomerSummary) -> dict[str, pd.DataFrame]:
         ),
         "history": summary.history,
     }
-
-
-def _read_record(folder: Path) -> dict[str, Any]:
-    path = folder / "model.json"
-    if not path.is_file():
-        raise StoredFileError(
-            f"there is no saved model in {folder}: model.json is missing",
-            expected="the folder that `ltvforecast fit` or save_model() wrote",
-            remedy="check the name, or fit the model again",
-        )
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _damaged(folder, f"model.json is not JSON ({error})") from error
-    if not isinstance(record, dict) or record.get("format") != _FORMAT:
-        raise _damaged(folder, "model.json does not describe a fitted model")
-    format_version = record.get("format_version")
-    if not isinstance(format_version, int) or format_version < 1:
-        raise _damaged(folder, f"model.json has format version {format_version!r}")
-    if format_version > FORMAT_VERSION:
-        raise StoredFileError(
-            f"the model in {folder} has format {format_version}, written by ltvforecast "
-            f"{record.get('package_version')}",
-            expected=f"format {FORMAT_VERSION} or older",
-            remedy="install a newer ltvforecast, or fit the model again",
-        )
-    if record.get("checksum") != _checksum(record) or not isinstance(record.get("files"), dict):
-        raise _damaged(folder, "model.json was changed after it was written")
-    return record
-
-
-def _check_file(folder: Path, name: str, digest: str) -> None:
-    path = folder / name
-    if not path.is_file():
-        raise _damaged(folder, f"{name} is missing")
-    try:
-        found = _sha256(path.read_bytes())
-    except OSError as error:
-        raise _damaged(folder, f"{name} can't be read ({error.strerror})") from error
-    if found != digest:
-        raise _damaged(folder, f"{name} is not what was written: it is truncated or was changed")
-
-
-def _damaged(folder: Path, why: str) -> StoredFileError:
-    return StoredFileError(
-        f"the model in {folder} is damaged: {why}",
-        expected="all files as they were saved",
-        remedy="restore the folder from a copy, or fit the model again",
-    )
-
-
-def _checksum(record: Mapping[str, object]) -> str:
-    content = {key: value for key, value in record.items() if key != "checksum"}
-    return _sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode())
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

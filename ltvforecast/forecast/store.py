@@ -16,7 +16,6 @@ it; :func:`load_forecast` takes it off again. There is no time stamp: same forec
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,8 +27,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
 
-from ltvforecast.errors import OutputExistsError, StoredFileError
-from ltvforecast.output import whole_folder
+from ltvforecast.output import spreadsheet_safe
+from ltvforecast.sealed import FolderKind, damaged, index_record, read_index, sealed_folder
 from ltvforecast.types import Economics, ForecastSpec, Horizon, PartnerForecast
 
 __all__ = ["FORMAT_VERSION", "load_forecast", "save_forecast"]
@@ -37,8 +36,14 @@ __all__ = ["FORMAT_VERSION", "load_forecast", "save_forecast"]
 FORMAT_VERSION = 1
 """Raised whenever an older version of this package could not read what is written."""
 
-_FORMAT = "ltvforecast forecast"
-_INDEX = "forecast.json"
+_KIND = FolderKind(
+    name="forecast",
+    index="forecast.json",
+    format_name="ltvforecast forecast",
+    format_version=FORMAT_VERSION,
+    written_by="`ltvforecast predict` or save_forecast()",
+    again="predict again",
+)
 _FILES = (
     "customers.parquet",
     "draws.nc",
@@ -47,7 +52,6 @@ _FILES = (
     "periods.csv",
     "programme.json",
 )
-_GUARDED = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 _TEXT = ("partner_id", "period_start", "period_end", "tail", "warnings")
 _WHOLE = ("customers",)
 
@@ -72,9 +76,7 @@ def save_forecast(
     ConfigError
         The place can't be written to.
     """
-    target = Path(folder)
-    _refuse_foreign(target, overwrite=overwrite)
-    with whole_folder(target, overwrite=overwrite) as made:
+    with sealed_folder(Path(folder), _KIND, overwrite=overwrite) as made:
         _write_csv(forecast.partners, made / "partners.csv")
         _write_csv(forecast.periods, made / "periods.csv")
         for name, table in (("customers", forecast.customers), ("history", forecast.history)):
@@ -85,16 +87,12 @@ def save_forecast(
             )
         forecast.draws.to_netcdf(made / "draws.nc", engine="h5netcdf")
         _write_json(forecast.programme, made / "programme.json")
-        record = {
-            "format": _FORMAT,
-            "format_version": FORMAT_VERSION,
+        content = {
             "package_version": forecast.provenance.get("package_version"),
             "spec": _spec_record(forecast.spec),
             "provenance": forecast.provenance,
-            "files": {name: _sha256((made / name).read_bytes()) for name in _FILES},
         }
-        record["checksum"] = _checksum(record)
-        _write_json(record, made / _INDEX)
+        _write_json(index_record(made, _KIND, content, files=_FILES), made / _KIND.index)
 
 
 def load_forecast(folder: str | Path) -> PartnerForecast:
@@ -115,9 +113,7 @@ def load_forecast(folder: str | Path) -> PartnerForecast:
         The forecast is missing, damaged, or written in a newer format.
     """
     source = Path(folder)
-    record = _read_record(source)
-    for name in _FILES:
-        _check_file(source, name, record["files"].get(name))
+    record = read_index(source, _KIND, files=_FILES)
     try:
         return PartnerForecast(
             partners=_read_csv(source / "partners.csv"),
@@ -130,25 +126,11 @@ def load_forecast(folder: str | Path) -> PartnerForecast:
             provenance=record["provenance"],
         )
     except (OSError, KeyError, TypeError, ValueError, IndexError, pa.ArrowException) as error:
-        raise _damaged(source, f"its content does not fit together ({error!r})") from error
-
-
-def _refuse_foreign(folder: Path, *, overwrite: bool) -> None:
-    """Never replace a folder that holds something else than a saved forecast."""
-    if not (overwrite and folder.is_dir()):
-        return
-    if any(folder.iterdir()) and not (folder / _INDEX).is_file():
-        raise OutputExistsError(
-            f"{folder} holds something else than a saved forecast",
-            expected="a new name, or the folder of a saved forecast to replace",
-            remedy="choose another name; nothing was changed",
-        )
+        raise damaged(source, _KIND, f"its content does not fit together ({error!r})") from error
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    guarded = table["partner_id"].map(
-        lambda name: f"'{name}" if name.startswith(_GUARDED) else name
-    )
+    guarded = table["partner_id"].map(_guarded)
     # with plain line feeds the writer doesn't see that a carriage return needs quotes
     returns = guarded.str.contains("\r", regex=False).any()
     text = table.assign(partner_id=guarded).to_csv(
@@ -157,6 +139,11 @@ def _write_csv(table: pd.DataFrame, path: Path) -> None:
         quoting=csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL,
     )
     path.write_text(text, encoding="utf-8", newline="")
+
+
+def _guarded(name: str) -> str:
+    """Make an id safe so that taking one apostrophe off its front gives it back."""
+    return f"'{name}" if name.startswith("'") else spreadsheet_safe(name)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -208,61 +195,3 @@ def _spec(record: dict[str, Any]) -> ForecastSpec:
         economics=Economics(**record["economics"]),
         seed=record["seed"],
     )
-
-
-def _read_record(folder: Path) -> dict[str, Any]:
-    path = folder / _INDEX
-    if not path.is_file():
-        raise StoredFileError(
-            f"there is no saved forecast in {folder}: {_INDEX} is missing",
-            expected="the folder that `ltvforecast predict` or save_forecast() wrote",
-            remedy="check the name, or predict again",
-        )
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _damaged(folder, f"{_INDEX} is not JSON ({error})") from error
-    if not isinstance(record, dict) or record.get("format") != _FORMAT:
-        raise _damaged(folder, f"{_INDEX} does not describe a forecast")
-    format_version = record.get("format_version")
-    if not isinstance(format_version, int) or format_version < 1:
-        raise _damaged(folder, f"{_INDEX} has format version {format_version!r}")
-    if format_version > FORMAT_VERSION:
-        raise StoredFileError(
-            f"the forecast in {folder} has format {format_version}, written by ltvforecast "
-            f"{record.get('package_version')}",
-            expected=f"format {FORMAT_VERSION} or older",
-            remedy="install a newer ltvforecast, or predict again",
-        )
-    if record.get("checksum") != _checksum(record) or not isinstance(record.get("files"), dict):
-        raise _damaged(folder, f"{_INDEX} was changed after it was written")
-    return record
-
-
-def _check_file(folder: Path, name: str, digest: object) -> None:
-    path = folder / name
-    if not path.is_file():
-        raise _damaged(folder, f"{name} is missing")
-    try:
-        found = _sha256(path.read_bytes())
-    except OSError as error:
-        raise _damaged(folder, f"{name} can't be read ({error.strerror})") from error
-    if found != digest:
-        raise _damaged(folder, f"{name} is not what was written: it is truncated or was changed")
-
-
-def _damaged(folder: Path, why: str) -> StoredFileError:
-    return StoredFileError(
-        f"the forecast in {folder} is damaged: {why}",
-        expected="all files as they were saved",
-        remedy="restore the folder from a copy, or predict again",
-    )
-
-
-def _checksum(record: Mapping[str, object]) -> str:
-    content = {key: value for key, value in record.items() if key != "checksum"}
-    return _sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode())
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

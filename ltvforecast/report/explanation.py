@@ -60,11 +60,12 @@ def method(basis: Basis) -> Section:
             term="What the ranges contain, and what not",
             text=(
                 "They contain how unsure the model's settings are, how customers differ, and "
-                "chance in purchases, stopping and spending. No customer's average purchase is taken "
-                "to exceed three times the highest average seen so far. The ranges take for "
-                "granted that customers go on behaving as they did. Seasons, campaigns, price changes, a competitor, a "
-                "partner that closes: the model knows nothing of them, and if such a thing "
-                "happens the outcome can fall outside the range more often than stated."
+                "chance in purchases, stopping and spending. No customer's average purchase is "
+                "taken to exceed three times the highest average seen so far. The ranges take for "
+                "granted that customers go on behaving as they did. Seasons, campaigns, price "
+                "changes, a competitor, a partner that closes: the model knows nothing of them, "
+                "and if such a thing happens the outcome can fall outside the range more often "
+                "than stated."
             ),
         ),
         Fact(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import dataclasses
 import datetime as dt
 import json
 from pathlib import Path
@@ -195,6 +197,27 @@ def test_the_folder_is_whole_and_readable(evaluation: Evaluation, tmp_path: Path
     with pytest.raises(OutputExistsError):
         save_evaluation(evaluation, folder)
     save_evaluation(evaluation, folder, overwrite=True)
+
+
+def test_no_id_is_a_formula_to_a_spreadsheet(evaluation: Evaluation, tmp_path: Path) -> None:
+    partner, customer = "=1+1", "@x"
+    first = evaluation.forecasts["partner_id"].iloc[0]
+    hostile = dataclasses.replace(
+        evaluation,
+        forecasts=evaluation.forecasts.replace({"partner_id": {first: partner}}),
+        new_partners=pd.DataFrame({"origin": ["2025-01-31"] * 2, "partner_id": [partner, "a\r=b"]}),
+        moved_customers=pd.DataFrame({"origin": ["2025-01-31"], "customer_id": [customer]}),
+    )
+    save_evaluation(hostile, tmp_path / "backtest")
+    with (tmp_path / "backtest" / "forecasts.csv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    named = evaluation.forecasts["partner_id"].tolist()
+    assert [row["partner_id"] for row in rows] == ["'=1+1" if n == first else n for n in named]
+    assert [float(row["forecast"]) for row in rows] == evaluation.forecasts["forecast"].tolist()
+    with (tmp_path / "backtest" / "new_partners.csv").open(encoding="utf-8", newline="") as lines:
+        assert [row["partner_id"] for row in csv.DictReader(lines)] == ["'=1+1", "a\r=b"]
+    moved = (tmp_path / "backtest" / "moved_customers.csv").read_text(encoding="utf-8")
+    assert moved == "origin,customer_id\n2025-01-31,'@x\n"
 
 
 def test_it_shows_itself_in_a_notebook(evaluation: Evaluation) -> None:

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.optimize import minimize
 from scipy.special import gammaln
 
@@ -193,3 +194,28 @@ def test_customers_whose_means_and_amounts_disagree_are_flagged() -> None:
 def test_no_revenue_is_refused() -> None:
     with pytest.raises(ConvergenceError, match="worth 0"):
         fitted(amounts_only([[0.0, 0.0]] * 5))
+
+
+@pytest.mark.slow
+def test_intervals_are_true_when_parameters_come_from_the_prior() -> None:
+    rng, runs, kept = np.random.default_rng(8), 200, 99
+    ranks = np.empty((runs, 3))
+    for run in range(runs):
+        theta = rng.normal([np.log(3), 0, np.log(2)], [1, 1.5, 1])
+        p, q = np.exp(theta[0]), 1 + np.exp(theta[2])
+        v = np.exp(theta[1]) * (q - 1) / p
+        # amounts below 1e-12 of the typical one are no money; they are as rare as p is small
+        amounts = [
+            np.maximum(rng.gamma(p, 1.0, rng.geometric(0.4)), 1e-12) / rng.gamma(q, 1 / v)
+            for _ in range(100)
+        ]
+        fit = fitted(amounts_only(amounts), draws=kept, seed=run)
+        p_draws, q_draws, v_draws = (fit.draws[name][:, 0] for name in NAMES)
+        draws = (p_draws, p_draws * v_draws / (q_draws - 1), q_draws)
+        truth = (p, np.exp(theta[1]), q)
+        ranks[run] = [(one < true).sum() for one, true in zip(draws, truth, strict=True)]
+    # simulation-based calibration (Talts et al. 2018): ranks are uniform on 0..99. The prior of
+    # the mean is centred on the data's own median: 100 customers outweigh it fifty to one
+    for k in range(3):
+        counts = np.bincount((ranks[:, k] // 10).astype(int), minlength=10)
+        assert stats.chisquare(counts).pvalue > 1e-3

@@ -50,6 +50,14 @@ def test_larger_first_purchases_are_left_out_and_it_is_said() -> None:
     )
 
 
+def test_somewhat_larger_first_purchases_are_kept_and_it_is_said() -> None:
+    data = amounts_data(amounts_only(gamma_amounts(3000, first=1.17)))
+    assert data.first_purchase
+    assert "by 1" in data.flags[0]
+    assert "somewhat too high" in data.flags[0]
+    assert data.n.sum() == 4 * 3000
+
+
 def test_a_first_purchase_worth_nothing_takes_no_amount_away() -> None:
     amounts = [np.r_[0.0, z[1:]] if k % 2 else z for k, z in enumerate(gamma_amounts(200, first=3))]
     data = amounts_data(amounts_only(amounts))

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from ltvforecast.errors import OutputExistsError, StoredFileError
 from ltvforecast.forecast.predict import predict
-from ltvforecast.forecast.store import _checksum, load_forecast, save_forecast
+from ltvforecast.forecast.store import load_forecast, save_forecast
+from ltvforecast.sealed import checksum
 from ltvforecast.types import Economics, PartnerForecast
 from tests.forecast.made_model import CDNOW, made_cohort, made_model, made_summary
 
@@ -167,7 +168,7 @@ def test_no_folder_and_another_folder(tmp_path: Path) -> None:
 def rewrite(folder: Path, **changes: object) -> None:
     path = folder / "forecast.json"
     record = json.loads(path.read_text(encoding="utf-8")) | changes
-    record["checksum"] = _checksum(record)
+    record["checksum"] = checksum(record)
     path.write_text(json.dumps(record), encoding="utf-8")
 
 
