@@ -58,7 +58,11 @@ def whole_folder(folder: Path, *, overwrite: bool = False) -> Iterator[Path]:
         if folder.exists():
             aside = made.with_name(made.name + ".old")
             folder.rename(aside)
-            made.rename(folder)
+            try:
+                made.rename(folder)
+            except OSError:
+                aside.rename(folder)
+                raise
             shutil.rmtree(aside)
         else:
             made.rename(folder)

@@ -193,8 +193,8 @@ def _read_json(folder: Path, kind: FolderKind) -> dict[str, Any]:
             remedy=f"check the name, or {kind.again}",
         )
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        record = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_such_number)
+    except (OSError, ValueError, RecursionError) as error:
         raise damaged(folder, kind, f"{kind.index} is not JSON ({error})") from error
     if not isinstance(record, dict) or record.get("format") != kind.format_name:
         raise damaged(folder, kind, f"{kind.index} does not describe a saved {kind.name}")
@@ -229,3 +229,8 @@ def _check_file(folder: Path, kind: FolderKind, name: str, digest: object) -> No
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def _no_such_number(name: str) -> None:
+    message = f"{name} is not JSON"
+    raise ValueError(message)

@@ -61,3 +61,11 @@ def test_only_its_own_kind_is_replaced(tmp_path: Path) -> None:
         save(tmp_path / "kept", sealed=[], overwrite=True)
     (tmp_path / "empty").mkdir()
     save(tmp_path / "empty", sealed=[], overwrite=True)
+
+
+@pytest.mark.parametrize("content", ['{"x": NaN}', '{"x": -Infinity}', "[" * 100_000, "nonsense"])
+def test_an_index_that_is_no_json_is_damaged(content: str, tmp_path: Path) -> None:
+    save(tmp_path / "kept", sealed=["a.txt"])
+    (tmp_path / "kept" / KIND.index).write_text(content, encoding="utf-8")
+    with pytest.raises(StoredFileError, match="is not JSON"):
+        read_index(tmp_path / "kept", KIND, files=[])

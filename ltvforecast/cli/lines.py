@@ -100,7 +100,8 @@ def forecast_lines(forecast: PartnerForecast) -> list[str]:
     )
     value = (
         f"ltv {_money(whole['ltv'])}: discounted at {terms.discount_rate:.1%} a year, "
-        f"margin {terms.margin:.0%}, commission {terms.commission:.0%}"
+        f"margin {terms.margin:.0%}, commission {terms.commission:.0%}; "
+        f"{forecast.spec.draws:,} simulated futures, seed {forecast.spec.seed}"
     )
     header = (
         f"{'partner':<20}{'customers':>10}{'to date':>14}{'ltv':>14}"

@@ -46,7 +46,6 @@ def lived(seed: int) -> tuple[CustomerSummary, FloatArray]:
     return made_summary(table, shares=shares), future
 
 
-@pytest.mark.slow
 def test_intervals_hold_what_they_say() -> None:
     from ltvforecast.fitting.fit_model import fit
 
