@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from typer.exceptions import Abort, Exit, TyperException
 
@@ -47,6 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:  # noqa: PLR0911 (an ex
     except (KeyboardInterrupt, Abort):
         sys.stderr.write("interrupted; nothing was left half-written\n")
         return 130
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            for stream in (sys.stdout, sys.stderr):
+                os.dup2(nowhere.fileno(), stream.fileno())
+        return 0
     except TyperException as error:
         if "--json" in words:
             return _refuse(

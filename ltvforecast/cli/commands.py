@@ -409,7 +409,7 @@ def demo(
     Example: ltvforecast demo
     """
     from ltvforecast.data.account import account_lines
-    from ltvforecast.data.datasets import load_complete_journey
+    from ltvforecast.data.datasets import complete_journey_path
     from ltvforecast.data.summary import summarize
     from ltvforecast.data.transactions import read_transactions
     from ltvforecast.fitting.fit_model import fit as fit_model
@@ -421,7 +421,7 @@ def demo(
     terminal = Terminal(as_json=as_json, quiet=quiet)
     with whole_folder(out, overwrite=overwrite) as folder, terminal.progress() as progress:
         terminal.say("Complete Journey: a US grocer in 2017; its stores play the partners.")
-        transactions = read_transactions(load_complete_journey())
+        transactions = read_transactions(complete_journey_path())
         summary = summarize(transactions, as_of=DEMO_AS_OF)
         for line in [*account_lines(summary.account), *summary_lines(summary)]:
             terminal.say(line)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
 
 from ltvforecast.errors import LTVForecastError
 
-__all__ = ["load_cdnow_sample", "load_complete_journey"]
+__all__ = ["complete_journey_path", "load_cdnow_sample", "load_complete_journey"]
 
 
 def load_complete_journey() -> pd.DataFrame:
@@ -41,10 +41,23 @@ def load_complete_journey() -> pd.DataFrame:
     >>> len(baskets), baskets["customer_id"].nunique(), baskets["partner_id"].nunique()
     (155848, 2469, 457)
     """
-    resource = files("ltvforecast") / "data" / "files" / "complete_journey.parquet"
-    with as_file(resource) as path:
-        frame = pd.read_parquet(path)
+    frame = pd.read_parquet(complete_journey_path())
     return frame.astype({"partner_id": str, "customer_id": str})
+
+
+def complete_journey_path() -> Path:
+    """Find the Parquet file of :func:`load_complete_journey`, to read it as a user's file is read.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Examples
+    --------
+    >>> complete_journey_path().name
+    'complete_journey.parquet'
+    """
+    return Path(str(files("ltvforecast"))) / "data" / "files" / "complete_journey.parquet"
 
 
 def load_cdnow_sample() -> pd.DataFrame:

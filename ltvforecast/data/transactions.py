@@ -295,7 +295,7 @@ def _reading_account(
         )
     )
     return Account(
-        source=source.name,
+        source=Path(source.name).name,
         rows_read=source.table.num_rows + len(bad),
         columns=roles,
         lines=tuple(line for line in lines if line.rows),

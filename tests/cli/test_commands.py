@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -246,6 +248,15 @@ def test_simulate_writes_data_and_truth(tmp_path: Path) -> None:
     assert main(words) == 0
     assert len(list(tmp_path.iterdir())) == 2
     assert main(["check", str(out), "--quiet"]) == 0
+
+
+def test_a_reader_who_has_seen_enough_gets_no_traceback(orders: Path) -> None:
+    words = [sys.executable, "-m", "ltvforecast", "check", str(orders)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
+        assert command.stdout is not None
+        assert command.stderr is not None
+        command.stdout.close()
+        assert command.stderr.read() == b""
 
 
 def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
