@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 
 from ltvforecast.evaluate.records import Evaluation
@@ -22,27 +24,38 @@ TOP = 10
 
 def summary_lines(summary: CustomerSummary) -> list[str]:
     """Say what the summary holds, and what is unusual about it."""
-    frequency = summary.customers["frequency"]
+    told = summary_record(summary)
     headline = (
-        f"as of {summary.as_of}: {len(summary):,} customers of {len(summary.partner_ids):,} "
-        f"partners, {int((frequency > 0).sum()):,} of them bought again, "
-        f"revenue {float(summary.customers['revenue_to_date'].sum()):,.2f}"
+        f"as of {told['as_of']}, from {told['first_day']} on: {told['customers']:,} customers of "
+        f"{told['partners']:,} partners, {told['repeat_customers']:,} of them bought again, "
+        f"revenue {told['revenue_to_date']:,.2f}"
+    )
+    days = (
+        f"{told['purchase_days']:,} purchase days (purchases of one customer and day are one), "
+        f"{told['free_purchase_days']:,} of them worth nothing"
     )
     return [
         headline,
-        f"attribution: {summary.allocation.how or summary.allocation.rule}",
+        days,
+        f"attribution: {told['attribution']}",
         *(f"note: {warning}" for warning in summary.warnings),
     ]
 
 
 def summary_record(summary: CustomerSummary) -> dict[str, object]:
     """Give the same as JSON."""
+    customers = summary.customers
+    purchase_days = int(customers["frequency"].sum()) + len(summary)
+    first_day = dt.date(1970, 1, 1) + dt.timedelta(days=int(summary.history["day"].min()))
     return {
         "as_of": summary.as_of.isoformat(),
+        "first_day": first_day.isoformat(),
         "customers": len(summary),
         "partners": len(summary.partner_ids),
-        "repeat_customers": int((summary.customers["frequency"] > 0).sum()),
-        "revenue_to_date": round(float(summary.customers["revenue_to_date"].sum()), 6),
+        "repeat_customers": int((customers["frequency"] > 0).sum()),
+        "purchase_days": purchase_days,
+        "free_purchase_days": purchase_days - int(customers["spend_n"].sum()),
+        "revenue_to_date": round(float(customers["revenue_to_date"].sum()), 6),
         "attribution": summary.allocation.how or summary.allocation.rule,
     }
 

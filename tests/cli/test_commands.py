@@ -54,6 +54,11 @@ def test_check_prints_an_account_that_adds_up(
     assert told["command"] == "check"
     assert told["account"]["rows_read"] == rows
     assert sum(line["rows"] for line in told["account"]["lines"]) == rows
+    frame = pd.read_csv(orders)
+    days = frame.groupby(["customer_id", "date"])["amount"].sum()
+    assert told["purchase_days"] == len(days)
+    assert told["free_purchase_days"] == int((days == 0).sum())
+    assert told["first_day"] == frame["date"].min()[:10]
 
 
 def test_the_whole_line_writes_what_the_contract_names(model: Path, forecast: Path) -> None:
