@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import warnings
 import zoneinfo
 from dataclasses import dataclass
 
@@ -136,7 +137,9 @@ def _check_format(date_format: str) -> None:
     probe = dt.datetime(2001, 2, 3, 4, 5, 6, tzinfo=dt.UTC)
     try:
         written = probe.strftime(date_format)
-        told = dt.datetime.strptime(written, date_format).date()  # noqa: DTZ007 - a probe
+        with warnings.catch_warnings():  # Python 3.13 warns of formats without a year: refused here
+            warnings.simplefilter("ignore", DeprecationWarning)
+            told = dt.datetime.strptime(written, date_format).date()  # noqa: DTZ007 - a probe
         pd.to_datetime(pd.Series([written]), format=date_format, utc=True)
     except ValueError:
         told = None
