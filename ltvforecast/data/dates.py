@@ -140,7 +140,7 @@ def _check_format(date_format: str) -> None:
         with warnings.catch_warnings():  # Python 3.13 warns of formats without a year: refused here
             warnings.simplefilter("ignore", DeprecationWarning)
             told = dt.datetime.strptime(written, date_format).date()  # noqa: DTZ007 - a probe
-        pd.to_datetime(pd.Series([written]), format=date_format, utc=True)
+            pd.to_datetime(pd.Series([written]), format=date_format, utc=True)
     except ValueError:
         told = None
     if told != probe.date():
