@@ -29,7 +29,6 @@ DEMO_AS_OF = "2017-12-31"
 
 app = typer.Typer(
     name="ltvforecast",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help=(

@@ -265,6 +265,8 @@ def test_a_reader_who_has_seen_enough_gets_no_traceback(orders: Path) -> None:
 
 
 def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "Commands" in capsys.readouterr().out
     for command in ("check", "fit", "predict", "report", "backtest", "simulate", "demo"):
         assert main([command, "--help"]) == 0
         assert f"ltvforecast {command}" in capsys.readouterr().out
