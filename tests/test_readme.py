@@ -45,7 +45,7 @@ def test_the_python_runs(orders: Path) -> None:
     names: dict[str, object] = {}
     exec(block("python", "import ltvforecast"), names)  # noqa: S102 (the README's own text)
     assert (orders / "orders.html").exists()
-    assert len(names["forecast"].partners) == 4  # type: ignore[attr-defined]
+    assert len(names["forecast"].partners) == 4
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -13,7 +13,6 @@ def test_both_sides_fit_the_same_customers_to_the_same_parameters() -> None:
         warnings.simplefilter("ignore")  # lifetimes 0.11.3 is older than the pandas it runs on
         theirs = lifetimes_fits(customers)
     ours = our_fits(customers, 200)
-    assert all(timing.seconds >= 0 for timing in (*ours, *theirs))
     for us, them in zip(ours, theirs, strict=True):
         for name, value in them.found.items():
             # 5,000 customers: posterior sd of 3 to 10 %, of p from means alone 10 %

@@ -32,7 +32,7 @@ def finding(kind: str, *places: int) -> Finding:
     mask = np.zeros(10, dtype=bool)
     mask[list(places)] = True
     return Finding(
-        reason=kind, kind=kind, text=f"it is {kind}", remedy=f"cure {kind}", mask=mask,  # type: ignore[arg-type]
+        reason=kind, kind=kind, text=f"it is {kind}", remedy=f"cure {kind}", mask=mask,
         column="amount",
     )  # fmt: skip
 

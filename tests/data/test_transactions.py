@@ -168,7 +168,7 @@ def test_zones() -> None:
 def test_future_dates_are_rejected() -> None:
     found = read(orders(date=["2025-06-30", "2025-07-01", "2125-01-01"]))
     assert reasons(found.quality) == {"sale": (1, 10.0), "future_date": (2, 50.0)}
-    tomorrow = (dt.date.today() + dt.timedelta(days=1)).isoformat()  # noqa: DTZ011
+    tomorrow = (dt.date.today() + dt.timedelta(days=1)).isoformat()  # noqa: DTZ011 (the reader's own day)
     by_default = read_transactions(orders(date=["2025-01-01", "2025-01-01", tomorrow]))
     assert reasons(by_default.quality)["future_date"] == (1, 30.0)
 

@@ -30,7 +30,7 @@ def orders() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def evaluation(orders: pd.DataFrame) -> Evaluation:
-    return backtest(read_transactions(orders), baselines=["last_window", "partner_mean"], **QUICK)  # type: ignore[arg-type]
+    return backtest(read_transactions(orders), baselines=["last_window", "partner_mean"], **QUICK)
 
 
 def test_the_tables_have_the_promised_columns(evaluation: Evaluation) -> None:
@@ -92,7 +92,7 @@ def test_the_future_changes_no_forecast(orders: pd.DataFrame, evaluation: Evalua
     refund["amount"] *= -1.0
     changed = pd.concat([changed, refund], ignore_index=True)
     again = backtest(
-        read_transactions(changed), baselines=["last_window", "partner_mean"], **QUICK  # type: ignore[arg-type]
+        read_transactions(changed), baselines=["last_window", "partner_mean"], **QUICK
     )  # fmt: skip
     then, now = (
         table[table["origin"] == first].set_index(["method", "partner_id"])
@@ -118,7 +118,7 @@ def test_side_by_side_changes_no_number(orders: pd.DataFrame, evaluation: Evalua
         orders,
         baselines=["last_window", "partner_mean"],
         progress=lambda *step: told.append(step),
-        **{**QUICK, "workers": 2},  # type: ignore[arg-type]
+        **{**QUICK, "workers": 2},
     )
     pd.testing.assert_frame_equal(again.scores, evaluation.scores)
     pd.testing.assert_frame_equal(again.forecasts, evaluation.forecasts)
@@ -134,8 +134,7 @@ def test_refunds_of_the_window_lower_what_came(orders: pd.DataFrame) -> None:
     with_refund = pd.concat([orders, refund], ignore_index=True)
     options = {**QUICK, "origins": 1, "draws": 20}
     plain, netted = (
-        backtest(frame, baselines=["last_window"], **options)  # type: ignore[arg-type]
-        for frame in (orders, with_refund)
+        backtest(frame, baselines=["last_window"], **options) for frame in (orders, with_refund)
     )
     difference = plain.origins["actual"].iloc[0] - netted.origins["actual"].iloc[0]
     assert difference == pytest.approx(float(last["amount"].iloc[0]))

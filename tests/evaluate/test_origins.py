@@ -38,7 +38,7 @@ def test_a_refusal_names_what_works(history: int, days: int, count: int) -> None
     try:
         plan_origins(first_day=0, last_day=history - 1, horizon=horizon(days), origins=count)
     except ConfigError as error:
-        longest = int(re.search(r"longest horizon that works is (\d+)d", error.expected)[1])  # type: ignore[index]
+        longest = int(re.search(r"longest horizon that works is (\d+)d", error.expected)[1])
         plan_origins(first_day=0, last_day=history - 1, horizon=horizon(longest), origins=count)
         with pytest.raises(ConfigError):
             plan_origins(

@@ -174,7 +174,7 @@ def test_gini_knows_only_the_order(actual: list[float]) -> None:
 
 
 @given(st.lists(st.tuples(money, st.integers(0, 3)), min_size=10, max_size=40), st.randoms())
-def test_lift_and_gini_do_not_depend_on_the_order_of_rows(pairs, random) -> None:  # type: ignore[no-untyped-def]
+def test_lift_and_gini_do_not_depend_on_the_order_of_rows(pairs, random) -> None:
     y = np.array([a for a, _ in pairs]) + 1.0
     f = np.array([float(b) for _, b in pairs])
     order = np.array(random.sample(range(len(y)), len(y)))
@@ -204,7 +204,7 @@ def test_lift_of_a_worked_example() -> None:
         lambda: crps_from_draws([1.0], np.empty((0, 1))),
     ],
 )
-def test_what_cannot_be_scored_is_refused_with_a_remedy(call) -> None:  # type: ignore[no-untyped-def]
+def test_what_cannot_be_scored_is_refused_with_a_remedy(call) -> None:
     with pytest.raises(ForecastError) as caught:
         call()
     assert caught.value.remedy

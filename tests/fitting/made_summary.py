@@ -82,7 +82,7 @@ def summary_of(customers: pd.DataFrame, *, time_unit: str = "week") -> CustomerS
         ),
         partner_customers=np.array([3, 4, 5], dtype=np.int64),
         as_of=AS_OF,
-        time_unit=time_unit,  # type: ignore[arg-type]
+        time_unit=time_unit,
         allocation=Allocation(rule="share", how="by hand"),
         account=Account(
             source="by hand",

@@ -214,7 +214,7 @@ def test_it_works_without_the_script(page: Page) -> None:
     ids=lambda unusual: next(iter(unusual)),
 )
 def test_unusual_forecasts_have_a_report(unusual: dict[str, object]) -> None:
-    page = Page(render_html(build_report(make_forecast(**unusual))))  # type: ignore[arg-type]
+    page = Page(render_html(build_report(make_forecast(**unusual))))
     assert set(SECTIONS) <= {attributes.get("id") for _, attributes in page.elements}
     assert not re.search(r"\b(nan|inf)\b", " ".join(page.texts).replace("infer", ""))
 
