@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from ltvforecast.cli import options as opt
+from ltvforecast.cli.evaluate_commands import backtest, compare, score
 from ltvforecast.cli.lines import (
-    evaluation_lines,
-    evaluation_record,
     forecast_lines,
     model_lines,
     model_record,
     summary_lines,
     summary_record,
 )
+from ltvforecast.cli.source_reading import read_source
 from ltvforecast.cli.terminal import Terminal
-from ltvforecast.config import Reading, parse_as_of, parse_columns, parse_levels
-from ltvforecast.errors import TransactionError
+from ltvforecast.config import (
+    Reading,
+    parse_as_of,
+    parse_columns,
+    parse_layers,
+    parse_levels,
+    parse_season,
+)
 from ltvforecast.output import refuse_existing, whole_folder
-from ltvforecast.types import DEFAULT_SEED, Economics, Transactions
+from ltvforecast.types import DEFAULT_SEED, Economics
 
 __all__ = ["app"]
 
@@ -102,7 +109,9 @@ def check(
         trim_ids=trim_ids,
         sheet=sheet,
     )
-    transactions = _read(source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite)
+    transactions = read_source(
+        source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite
+    )
     summary = summarize(transactions, as_of=parse_as_of(as_of), attribution="share")
     terminal.show("\n".join([*account_lines(summary.account), "", *summary_lines(summary)]))
     terminal.finish(
@@ -129,12 +138,19 @@ def fit(
         Literal["gamma-gamma", "gamma-gamma-mean"],
         typer.Option(help="Spend by individual amounts, or by the published mean of repeats."),
     ] = "gamma-gamma",
+    dependence: Annotated[
+        Literal["auto", "off"],
+        typer.Option(help="Let spend depend on how often customers buy, if the data say so."),
+    ] = "auto",
+    calendar: opt.Calendar = "auto",
+    layers: opt.Layers = "auto",
     attribution: opt.Attribution = "share",
     time_unit: Annotated[
         Literal["day", "week", "month"], typer.Option(help="Unit of the model's parameters.")
     ] = "day",
     draws: Annotated[int, typer.Option(help="Posterior draws.", min=100, max=20_000)] = 1000,
     seed: opt.Seed = DEFAULT_SEED,
+    workers: opt.Workers = None,
     rejects: opt.Rejects = None,
     as_of: opt.AsOf = None,
     column: opt.Column = None,
@@ -159,13 +175,16 @@ def fit(
 
     Example: ltvforecast fit orders.csv --as-of 2025-12-31 --out models/orders
     """
+    from ltvforecast.checks.fit_checks import check_fit
+    from ltvforecast.data.calendar_file import read_choice
     from ltvforecast.data.summary import summarize
-    from ltvforecast.fitting.fit_model import fit as fit_model
+    from ltvforecast.evaluate.fit_programme import fit as fit_programme
     from ltvforecast.fitting.store import save_model
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     folder = out or Path("models") / Path(source).stem
     refuse_existing(folder, overwrite=overwrite)
+    known_calendar = read_choice(calendar)
     reading = Reading(
         columns=parse_columns(column or []),
         amount_unit=amount_unit,
@@ -180,22 +199,29 @@ def fit(
         trim_ids=trim_ids,
         sheet=sheet,
     )
-    transactions = _read(source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite)
+    transactions = read_source(
+        source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite
+    )
     summary = summarize(
         transactions, as_of=parse_as_of(as_of), attribution=attribution, time_unit=time_unit
     )
     for line in summary_lines(summary):
         terminal.say(line)
     with terminal.progress() as progress:
-        fitted = fit_model(
+        fitted = fit_programme(
             summary,
             method=method,
             model=model,
             spend=spend,
+            dependence=dependence,
+            calendar=known_calendar,
+            layers=layers,
             draws=draws,
             seed=seed,
+            workers=workers,
             progress=progress,
         )
+    fitted = replace(fitted, checks=check_fit(fitted))
     save_model(fitted, folder, overwrite=overwrite)
     terminal.show("\n".join([*model_lines(fitted), f"model saved in {folder}"]))
     terminal.finish("fit", model_record(fitted), warnings=summary.warnings, outputs=[str(folder)])
@@ -213,6 +239,12 @@ def predict(
     ] = None,
     draws: Annotated[int, typer.Option(help="Simulated futures.", min=100, max=20_000)] = 1000,
     levels: Annotated[str, typer.Option(help="Interval levels in percent.")] = "50,80,90",
+    layers: Annotated[
+        str,
+        typer.Option(
+            help="What past forecasts taught: all, none, or some of combination, correction, width."
+        ),
+    ] = "all",
     discount_rate: Annotated[
         float, typer.Option(help="Effective annual rate: 0.10 is 10 % a year.")
     ] = Economics().discount_rate,
@@ -248,6 +280,7 @@ def predict(
             economics=Economics(margin=margin, commission=commission, discount_rate=discount_rate),
             draws=draws,
             levels=parse_levels(levels),
+            layers=parse_layers(layers),
             seed=seed,
             workers=workers,
             progress=progress,
@@ -283,85 +316,9 @@ def report(
     terminal.finish("report", {}, outputs=[str(out)])
 
 
-@app.command()
-def backtest(
-    source: opt.Source,
-    *,
-    horizon: Annotated[
-        str, typer.Option(help="How far each forecast looks ahead: 90d, 26w, 12mo.")
-    ],
-    out: Annotated[
-        Path | None, typer.Option(help="Folder of the scores [default: backtests/NAME-OF-FILE].")
-    ] = None,
-    origins: Annotated[int, typer.Option(help="Past dates to forecast from.", min=1)] = 4,
-    min_customers: Annotated[
-        int, typer.Option(help="Smaller partners are scored apart.", min=1)
-    ] = 20,
-    attribution: opt.Attribution = "share",
-    draws: Annotated[int, typer.Option(help="Simulated futures.", min=100, max=20_000)] = 1000,
-    seed: opt.Seed = DEFAULT_SEED,
-    workers: opt.Workers = None,
-    rejects: opt.Rejects = None,
-    column: opt.Column = None,
-    amount_unit: opt.AmountUnit = None,
-    decimal: opt.Decimal = "point",
-    date_format: opt.DateFormat = None,
-    timezone: opt.TimeZone = None,
-    currency: opt.Currency = None,
-    refunds: opt.Refunds = "net",
-    pending: opt.Pending = "keep",
-    duplicates: opt.Duplicates = "drop",
-    on_bad_rows: opt.OnBadRows = "fail",
-    trim_ids: opt.TrimIds = False,
-    sheet: opt.Sheet = None,
-    overwrite: opt.Overwrite = False,
-    config: opt.Config = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
-) -> None:
-    """Forecast from past dates with what was known then, and score it against what came.
-
-    Example: ltvforecast backtest orders.csv --horizon 26w --origins 4 --out backtests/orders
-    """
-    from ltvforecast.evaluate.backtest import backtest as replay
-    from ltvforecast.evaluate.store import save_evaluation
-
-    terminal = Terminal(as_json=as_json, quiet=quiet)
-    folder = out or Path("backtests") / Path(source).stem
-    refuse_existing(folder, overwrite=overwrite)
-    reading = Reading(
-        columns=parse_columns(column or []),
-        amount_unit=amount_unit,
-        decimal=decimal,
-        date_format=date_format,
-        timezone=timezone,
-        currency=currency,
-        refunds=refunds,
-        pending=pending,
-        duplicates=duplicates,
-        on_bad_rows=on_bad_rows,
-        trim_ids=trim_ids,
-        sheet=sheet,
-    )
-    transactions = _read(source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite)
-    with terminal.progress() as progress:
-        evaluation = replay(
-            transactions,
-            horizon=horizon,
-            origins=origins,
-            min_customers=min_customers,
-            attribution=attribution,
-            draws=draws,
-            seed=seed,
-            workers=workers,
-            progress=progress,
-        )
-    save_evaluation(evaluation, folder, overwrite=overwrite)
-    terminal.show("\n".join([*evaluation_lines(evaluation), f"scores saved in {folder}"]))
-    terminal.finish(
-        "backtest", evaluation_record(evaluation), warnings=evaluation.notes, outputs=[str(folder)]
-    )
+app.command()(backtest)
+app.command()(score)
+app.command()(compare)
 
 
 @app.command()
@@ -371,6 +328,9 @@ def simulate(
     partners: Annotated[int, typer.Option(min=1)] = 200,
     customers: Annotated[int, typer.Option(min=1)] = 20_000,
     days: Annotated[int, typer.Option(help="Length of the history.", min=2)] = 730,
+    season: Annotated[
+        str | None, typer.Option(help="Twelve factors on purchase rates: 1,1,0.8,...")
+    ] = None,
     seed: opt.Seed = DEFAULT_SEED,
     overwrite: opt.Overwrite = False,
     config: opt.Config = None,
@@ -385,7 +345,13 @@ def simulate(
     from ltvforecast.data.synthetic import simulate_programme, write_programme
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
-    programme = simulate_programme(partners=partners, customers=customers, days=days, seed=seed)
+    programme = simulate_programme(
+        partners=partners,
+        customers=customers,
+        days=days,
+        season=parse_season(season),
+        seed=seed,
+    )
     written = write_programme(programme, out, overwrite=overwrite)
     terminal.show("\n".join(f"wrote {path}" for path in written))
     terminal.finish("simulate", {}, outputs=[str(path) for path in written])
@@ -407,11 +373,12 @@ def demo(
 
     Example: ltvforecast demo
     """
+    from ltvforecast.checks.fit_checks import check_fit
     from ltvforecast.data.account import account_lines
     from ltvforecast.data.datasets import complete_journey_path
     from ltvforecast.data.summary import summarize
     from ltvforecast.data.transactions import read_transactions
-    from ltvforecast.fitting.fit_model import fit as fit_model
+    from ltvforecast.evaluate.fit_programme import fit as fit_programme
     from ltvforecast.fitting.store import save_model
     from ltvforecast.forecast.predict import predict as predict_partners
     from ltvforecast.forecast.store import save_forecast
@@ -424,7 +391,8 @@ def demo(
         summary = summarize(transactions, as_of=DEMO_AS_OF)
         for line in [*account_lines(summary.account), *summary_lines(summary)]:
             terminal.say(line)
-        fitted = fit_model(summary, seed=seed, progress=progress)
+        fitted = fit_programme(summary, seed=seed, workers=workers, progress=progress)
+        fitted = replace(fitted, checks=check_fit(fitted))
         save_model(fitted, folder / "model")
         for line in model_lines(fitted):
             terminal.say(line)
@@ -437,36 +405,3 @@ def demo(
         "\n".join([*forecast_lines(forecast), f"open {out / 'report.html'} in a browser"])
     )
     terminal.finish("demo", {"programme": dict(forecast.programme)}, outputs=[str(out)])
-
-
-def _read(
-    source: str, reading: Reading, *, terminal: Terminal, rejects: Path | None, overwrite: bool
-) -> Transactions:
-    from ltvforecast.data.account import account_lines
-    from ltvforecast.data.transactions import read_transactions, write_rejects
-
-    try:
-        transactions = read_transactions(
-            source,
-            columns=reading.columns,
-            amount_unit=reading.amount_unit,
-            decimal=reading.decimal,
-            date_format=reading.date_format,
-            timezone=reading.timezone,
-            currency=reading.currency,
-            refunds=reading.refunds,
-            pending=reading.pending,
-            duplicates=reading.duplicates,
-            on_bad_rows=reading.on_bad_rows,
-            trim_ids=reading.trim_ids,
-            sheet=reading.sheet,
-        )
-    except TransactionError as error:
-        if error.account is not None:
-            terminal.show("\n".join(account_lines(error.account)))
-        if error.rejects is not None and rejects is not None:
-            write_rejects(error.rejects, rejects, overwrite=overwrite)
-        raise
-    if rejects is not None:
-        write_rejects(transactions.rejects, rejects, overwrite=overwrite)
-    return transactions

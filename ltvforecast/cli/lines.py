@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import numpy as np
 
 from ltvforecast.evaluate.records import Evaluation
-from ltvforecast.types import CustomerSummary, FittedModel, PartnerForecast
+from ltvforecast.types import CustomerSummary, FitChecks, FittedModel, Layers, PartnerForecast
 
 __all__ = [
+    "check_lines",
     "evaluation_lines",
     "evaluation_record",
     "forecast_lines",
@@ -71,6 +73,51 @@ def model_lines(model: FittedModel) -> list[str]:
         lines.append(f"{part.model}: {values}")
         lines.append(f"  {part.diagnostics.verdict}")
         lines.extend(f"  note: {flag}" for flag in part.diagnostics.flags)
+    if model.dependence is not None:
+        lines.append(f"frequency and spend: {model.dependence.how}")
+    lines.append(f"seasonal clock: {model.calendar.how}")
+    return [
+        *lines,
+        *_layer_lines(model.layers),
+        *check_lines(model.checks, warned=model.summary.warnings),
+    ]
+
+
+def _layer_lines(layers: Layers | None) -> list[str]:
+    """Say how right past forecasts would have been, and what was learnt from them."""
+    if layers is None:
+        return ["past dates: not tried; the ranges are the model's own claim"]
+    lines = [f"past dates: {layers.how}"]
+    lines += [
+        f"  {each.horizon_days:g} days ahead: inside 90 % {each.coverage_90:.1%} of "
+        f"{each.partners:,} partner totals, wape {each.wape:.3f} "
+        f"(last window carried forward {each.wape_last_window:.3f})"
+        for each in layers.track_record
+    ]
+    lines += [
+        f"  learnt for {each.horizon_days:g} days: correction {each.correction:+.1%}, programme "
+        f"spread {each.programme_spread:.1%}, partner width {each.partner_width:.2f}, weight of "
+        f"recent revenue {each.weight:g}"
+        for each in layers.estimates
+    ]
+    return lines
+
+
+def check_lines(checks: FitChecks, *, warned: Sequence[str] = (), every: bool = False) -> list[str]:
+    """Tell the checks that matter (or every one), each with its remedy, and count the fine ones.
+
+    An unusual rhythm of purchases that the warnings of the data told already is left to them.
+    """
+    told = any(text.startswith(("regular purchase cycle", "clumpy purchases")) for text in warned)
+    lines = []
+    for check in checks.done if every else checks.noteworthy:
+        if check.name != "regularity" or not told:
+            lines.append(f"check {check.verdict}: {check.sentence}")
+            lines.extend([f"  what to do: {check.remedy}"] if check.remedy else [])
+    fine = len(checks.done) - len(checks.noteworthy)
+    if checks.done and not every:
+        lines.append(f"{fine} check{'' if fine == 1 else 's'} fine")
+    lines.extend(f"not checked: {reason}" for reason in checks.left_out)
     return lines
 
 
@@ -96,6 +143,20 @@ def model_record(model: FittedModel) -> dict[str, object]:
             "purchase": model.purchase.diagnostics.verdict,
             "spend": model.spend.diagnostics.verdict,
         },
+        "dependence": None
+        if model.dependence is None
+        else {
+            "rho": model.dependence.rho,
+            "sd": model.dependence.sd,
+            "likelihood_ratio": model.dependence.likelihood_ratio,
+            "used": model.dependence.used,
+        },
+        "calendar": {
+            "kind": model.calendar.kind,
+            "index": model.calendar.index.tolist(),
+            "how": model.calendar.how,
+        },
+        "checks": {check.name: check.verdict for check in model.checks.done},
     }
 
 

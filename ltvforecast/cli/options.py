@@ -13,6 +13,7 @@ __all__ = [
     "AmountUnit",
     "AsOf",
     "Attribution",
+    "Calendar",
     "Column",
     "Config",
     "Currency",
@@ -21,6 +22,7 @@ __all__ = [
     "Decimal",
     "Duplicates",
     "Json",
+    "Layers",
     "OnBadRows",
     "Overwrite",
     "Pending",
@@ -48,6 +50,10 @@ def _take_settings(context: typer.Context, path: Path | None) -> Path | None:
     return path
 
 
+Layers = Annotated[
+    Literal["auto", "off"],
+    typer.Option(help="Learn corrections and widths from forecasts at past dates, or do not."),
+]
 Source = Annotated[
     str, typer.Argument(metavar="TRANSACTIONS", help="CSV, Parquet or Excel file of transactions.")
 ]
@@ -94,6 +100,14 @@ AsOf = Annotated[
 Attribution = Annotated[
     Literal["share", "first", "last", "linear", "position", "error"],
     typer.Option(help="Which partner a customer of several counts for."),
+]
+Calendar = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|off|FILE",
+        help="Seasonal clock: estimated if the history shows one, off, or a CSV or TOML file of "
+        "closures and campaigns (start_date,end_date,factor).",
+    ),
 ]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace an output that is already there.")

@@ -270,3 +270,16 @@ def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[st
     for command in ("check", "fit", "predict", "report", "backtest", "simulate", "demo"):
         assert main([command, "--help"]) == 0
         assert f"ltvforecast {command}" in capsys.readouterr().out
+
+
+def test_fit_says_what_the_calendar_did_and_takes_events_from_a_file(
+    orders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = tmp_path / "campaigns.csv"
+    events.write_text("start_date,end_date,factor\n2026-03-01,2026-03-31,2\n")
+    words = ["fit", str(orders), "--draws", "200", "--layers", "off", "--calendar"]
+    assert main([*words, str(events), "--out", str(tmp_path / "m")]) == 0
+    assert "seasonal clock: 1 given events" in capsys.readouterr().out
+    code, told = refusal(capsys, [*words, "nowhere.csv", "--out", str(tmp_path / "n")])
+    assert code == 2
+    assert "nowhere.csv" in told

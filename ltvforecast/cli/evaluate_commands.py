@@ -1,0 +1,277 @@
+"""The commands that hold forecasts against what came: read, one call, write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ltvforecast.cli import options as opt
+from ltvforecast.cli.lines import check_lines, evaluation_lines, evaluation_record
+from ltvforecast.cli.score_lines import comparison_lines, score_lines
+from ltvforecast.cli.source_reading import read_source
+from ltvforecast.cli.terminal import Terminal
+from ltvforecast.config import Reading, parse_columns
+from ltvforecast.output import refuse_existing
+from ltvforecast.types import DEFAULT_SEED
+
+__all__ = ["backtest", "compare", "score"]
+
+
+def backtest(
+    source: opt.Source,
+    *,
+    horizon: Annotated[
+        str, typer.Option(help="How far each forecast looks ahead: 90d, 26w, 12mo.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the scores [default: backtests/NAME-OF-FILE].")
+    ] = None,
+    origins: Annotated[int, typer.Option(help="Past dates to forecast from.", min=1)] = 4,
+    min_customers: Annotated[
+        int, typer.Option(help="Smaller partners are scored apart.", min=1)
+    ] = 20,
+    attribution: opt.Attribution = "share",
+    calendar: opt.Calendar = "auto",
+    layers: opt.Layers = "auto",
+    draws: Annotated[int, typer.Option(help="Simulated futures.", min=100, max=20_000)] = 1000,
+    seed: opt.Seed = DEFAULT_SEED,
+    workers: opt.Workers = None,
+    rejects: opt.Rejects = None,
+    column: opt.Column = None,
+    amount_unit: opt.AmountUnit = None,
+    decimal: opt.Decimal = "point",
+    date_format: opt.DateFormat = None,
+    timezone: opt.TimeZone = None,
+    currency: opt.Currency = None,
+    refunds: opt.Refunds = "net",
+    pending: opt.Pending = "keep",
+    duplicates: opt.Duplicates = "drop",
+    on_bad_rows: opt.OnBadRows = "fail",
+    trim_ids: opt.TrimIds = False,
+    sheet: opt.Sheet = None,
+    overwrite: opt.Overwrite = False,
+    config: opt.Config = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Forecast from past dates with what was known then, and score it against what came.
+
+    Example: ltvforecast backtest orders.csv --horizon 26w --origins 4 --out backtests/orders
+    """
+    from ltvforecast.checks.pit_drift import check_pit
+    from ltvforecast.data.calendar_file import read_choice
+    from ltvforecast.evaluate.backtest import backtest as replay
+    from ltvforecast.evaluate.store import save_evaluation
+
+    terminal = Terminal(as_json=as_json, quiet=quiet)
+    folder = out or Path("backtests") / Path(source).stem
+    refuse_existing(folder, overwrite=overwrite)
+    known_calendar = read_choice(calendar)
+    reading = Reading(
+        columns=parse_columns(column or []),
+        amount_unit=amount_unit,
+        decimal=decimal,
+        date_format=date_format,
+        timezone=timezone,
+        currency=currency,
+        refunds=refunds,
+        pending=pending,
+        duplicates=duplicates,
+        on_bad_rows=on_bad_rows,
+        trim_ids=trim_ids,
+        sheet=sheet,
+    )
+    transactions = read_source(
+        source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite
+    )
+    with terminal.progress() as progress:
+        evaluation = replay(
+            transactions,
+            horizon=horizon,
+            origins=origins,
+            min_customers=min_customers,
+            attribution=attribution,
+            calendar=known_calendar,
+            layers=layers,
+            draws=draws,
+            seed=seed,
+            workers=workers,
+            progress=progress,
+        )
+    save_evaluation(evaluation, folder, overwrite=overwrite)
+    lines = [*evaluation_lines(evaluation), *check_lines(check_pit(evaluation), every=True)]
+    terminal.show("\n".join([*lines, f"scores saved in {folder}"]))
+    terminal.finish(
+        "backtest", evaluation_record(evaluation), warnings=evaluation.notes, outputs=[str(folder)]
+    )
+
+
+def score(
+    forecast: Annotated[
+        Path, typer.Argument(metavar="FORECAST", help="Folder that `predict` wrote.")
+    ],
+    source: opt.Source,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for score.json, partners.csv and periods.csv.")
+    ] = None,
+    min_customers: Annotated[
+        int, typer.Option(help="Smaller partners are scored apart.", min=1)
+    ] = 20,
+    rejects: opt.Rejects = None,
+    column: opt.Column = None,
+    amount_unit: opt.AmountUnit = None,
+    decimal: opt.Decimal = "point",
+    date_format: opt.DateFormat = None,
+    timezone: opt.TimeZone = None,
+    currency: opt.Currency = None,
+    refunds: opt.Refunds = "net",
+    pending: opt.Pending = "keep",
+    duplicates: opt.Duplicates = "drop",
+    on_bad_rows: opt.OnBadRows = "fail",
+    trim_ids: opt.TrimIds = False,
+    sheet: opt.Sheet = None,
+    overwrite: opt.Overwrite = False,
+    config: opt.Config = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Hold an old forecast against what has come since, and say whether to refit.
+
+    Example: ltvforecast score forecasts/orders newer-orders.csv
+    """
+    from ltvforecast.evaluate.score_forecast import score as score_forecast
+    from ltvforecast.evaluate.store import save_score, score_record
+    from ltvforecast.forecast.store import load_forecast
+
+    terminal = Terminal(as_json=as_json, quiet=quiet)
+    if out is not None:
+        refuse_existing(out, overwrite=overwrite)
+    old = load_forecast(forecast)
+    reading = Reading(
+        columns=parse_columns(column or []),
+        amount_unit=amount_unit,
+        decimal=decimal,
+        date_format=date_format,
+        timezone=timezone,
+        currency=currency,
+        refunds=refunds,
+        pending=pending,
+        duplicates=duplicates,
+        on_bad_rows=on_bad_rows,
+        trim_ids=trim_ids,
+        sheet=sheet,
+    )
+    transactions = read_source(
+        source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite
+    )
+    found = score_forecast(old, transactions, min_customers=min_customers)
+    if out is not None:
+        save_score(found, out, overwrite=overwrite)
+    saved = [] if out is None else [f"scores saved in {out}"]
+    terminal.show("\n".join([*score_lines(found), *saved]))
+    terminal.finish(
+        "score",
+        score_record(found),
+        warnings=found.notes,
+        outputs=[] if out is None else [str(out)],
+    )
+
+
+def compare(
+    source: opt.Source,
+    *,
+    models: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B,...",
+            help="Models, separated by commas; each names options of fit, separated by slashes.",
+        ),
+    ] = "bg-nbd/gamma-gamma,bg-nbd/gamma-gamma-mean",
+    horizon: Annotated[
+        str, typer.Option(help="How far each past forecast looks ahead: 90d, 26w, 12mo.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for compare.csv, scores.csv and summary.json.")
+    ] = None,
+    origins: Annotated[int, typer.Option(help="Past dates to forecast from.", min=1)] = 4,
+    min_customers: Annotated[
+        int, typer.Option(help="Smaller partners are scored apart.", min=1)
+    ] = 20,
+    attribution: opt.Attribution = "share",
+    draws: Annotated[int, typer.Option(help="Simulated futures.", min=100, max=20_000)] = 1000,
+    seed: opt.Seed = DEFAULT_SEED,
+    workers: opt.Workers = None,
+    rejects: opt.Rejects = None,
+    column: opt.Column = None,
+    amount_unit: opt.AmountUnit = None,
+    decimal: opt.Decimal = "point",
+    date_format: opt.DateFormat = None,
+    timezone: opt.TimeZone = None,
+    currency: opt.Currency = None,
+    refunds: opt.Refunds = "net",
+    pending: opt.Pending = "keep",
+    duplicates: opt.Duplicates = "drop",
+    on_bad_rows: opt.OnBadRows = "fail",
+    trim_ids: opt.TrimIds = False,
+    sheet: opt.Sheet = None,
+    overwrite: opt.Overwrite = False,
+    config: opt.Config = None,
+    as_json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Compare models: by customers left out (LOO, WAIC), and by forecasts from past dates.
+
+    Example: ltvforecast compare orders.csv --models gamma-gamma,gamma-gamma-mean --horizon 26w
+    """
+    from ltvforecast.evaluate.compare import compare as compare_models
+    from ltvforecast.evaluate.store import comparison_record, save_comparison
+
+    terminal = Terminal(as_json=as_json, quiet=quiet)
+    if out is not None:
+        refuse_existing(out, overwrite=overwrite)
+    reading = Reading(
+        columns=parse_columns(column or []),
+        amount_unit=amount_unit,
+        decimal=decimal,
+        date_format=date_format,
+        timezone=timezone,
+        currency=currency,
+        refunds=refunds,
+        pending=pending,
+        duplicates=duplicates,
+        on_bad_rows=on_bad_rows,
+        trim_ids=trim_ids,
+        sheet=sheet,
+    )
+    transactions = read_source(
+        source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite
+    )
+    with terminal.progress() as progress:
+        found = compare_models(
+            transactions,
+            models,
+            horizon=horizon,
+            origins=origins,
+            min_customers=min_customers,
+            attribution=attribution,
+            draws=draws,
+            seed=seed,
+            workers=workers,
+            progress=progress,
+        )
+    if out is not None:
+        save_comparison(found, out, overwrite=overwrite)
+    saved = [] if out is None else [f"comparison saved in {out}"]
+    terminal.show("\n".join([*comparison_lines(found), *saved]))
+    terminal.finish(
+        "compare",
+        comparison_record(found),
+        warnings=found.notes,
+        outputs=[] if out is None else [str(out)],
+    )

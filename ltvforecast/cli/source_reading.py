@@ -1,0 +1,52 @@
+"""A file of transactions read for a command, its account shown when it is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ltvforecast.cli.terminal import Terminal
+from ltvforecast.config import Reading
+from ltvforecast.errors import TransactionError
+from ltvforecast.types import Transactions
+
+__all__ = ["read_source"]
+
+
+def read_source(
+    source: str, reading: Reading, *, terminal: Terminal, rejects: Path | None, overwrite: bool
+) -> Transactions:
+    """Read transactions as the flags say; write the rejected rows where they are wanted.
+
+    Raises
+    ------
+    TransactionError
+        When the file is refused; its account is shown and its rejects are written first.
+    """
+    from ltvforecast.data.account import account_lines
+    from ltvforecast.data.transactions import read_transactions, write_rejects
+
+    try:
+        transactions = read_transactions(
+            source,
+            columns=reading.columns,
+            amount_unit=reading.amount_unit,
+            decimal=reading.decimal,
+            date_format=reading.date_format,
+            timezone=reading.timezone,
+            currency=reading.currency,
+            refunds=reading.refunds,
+            pending=reading.pending,
+            duplicates=reading.duplicates,
+            on_bad_rows=reading.on_bad_rows,
+            trim_ids=reading.trim_ids,
+            sheet=reading.sheet,
+        )
+    except TransactionError as error:
+        if error.account is not None:
+            terminal.show("\n".join(account_lines(error.account)))
+        if error.rejects is not None and rejects is not None:
+            write_rejects(error.rejects, rejects, overwrite=overwrite)
+        raise
+    if rejects is not None:
+        write_rejects(transactions.rejects, rejects, overwrite=overwrite)
+    return transactions
