@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +67,8 @@ def simulate_programme(
     v: float = 60.0,
     size_spread: float = 1.0,
     shared_customers: float = 0.0,
+    season: Sequence[float] | None = None,
+    step: tuple[float, float] | None = None,
     as_of: dt.date = DEFAULT_AS_OF,
 ) -> SyntheticProgramme:
     """Simulate a partner programme whose customers buy by BG/NBD and spend by Gamma-Gamma.
@@ -91,6 +93,11 @@ def simulate_programme(
     shared_customers : float
         Fraction of customers who buy at two or three partners (if there are as many), in
         Dirichlet(1) shares drawn per customer.
+    season : sequence of 12 floats, optional
+        Factors on everybody's purchase rate from January to December, before and after ``as_of``.
+        First purchases have no season.
+    step : tuple of float, optional
+        ``(day, factor)``: from that day of the history on all purchase rates are multiplied.
     as_of : datetime.date
         Last day of the history.
 
@@ -129,13 +136,18 @@ def simulate_programme(
         "v": v, "size_spread": size_spread, "shared_customers": shared_customers,
         "as_of": as_of.isoformat(),
     }  # fmt: skip
-    _check(parameters)
+    if season is not None:
+        parameters["season"] = [float(factor) for factor in season]
+    if step is not None:
+        parameters["step"] = [float(number) for number in step]
+    _check(parameters, season=season, step=step)
+    clock = _clock(season, step, days=days, horizon_days=horizon_days, as_of=as_of)
     rng = np.random.default_rng(seed)
     birth = rng.uniform(0.0, days, customers)
     rate = rng.gamma(r, 1.0 / alpha, customers)
     dropout = np.clip(rng.beta(a, b, customers), 1e-300, 1.0 - 1e-16)
     nu = np.maximum(rng.gamma(q, 1.0 / v, customers), 1e-9)
-    who, time, alive = _purchases(rng, birth, rate, dropout, end=days, stop=days + horizon_days)
+    who, time, alive = _purchases(rng, birth, rate, dropout, clock=clock, end=days)
     amount = np.maximum(np.round(rng.gamma(p, 1.0, len(who)) / nu[who], 2), 0.01)
     home, where = _partner_of_purchases(
         rng, who, customers, partners, size_spread=size_spread, shared=shared_customers
@@ -230,18 +242,20 @@ def _purchases(
     rate: FloatArray,
     dropout: FloatArray,
     *,
-    end: float,
-    stop: float,
+    clock: FloatArray,
+    end: int,
 ) -> tuple[IntArray, FloatArray, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    """Simulate who buys when until ``stop``, and who is alive at ``end``.
+    """Simulate who buys when until the clock ends, and who is alive at ``end``.
 
     A customer drops out after its D-th repeat purchase, D geometric with its dropout
-    probability; of its Poisson times only the first D happen.
+    probability; of its Poisson times, even on the clock, only the first D happen.
     """
+    days = np.arange(len(clock), dtype=np.float64)
+    start, left = np.interp(birth, days, clock), clock[-1] - np.interp(birth, days, clock)
     lifetime = np.floor(np.log1p(-rng.random(len(birth))) / np.log1p(-dropout)) + 1.0
-    candidates = rng.poisson(rate * (stop - birth))
+    candidates = rng.poisson(rate * left)
     who = np.repeat(np.arange(len(birth)), candidates)
-    time = birth[who] + rng.random(len(who)) * (stop - birth[who])
+    time = np.interp(start[who] + rng.random(len(who)) * left[who], clock, days)
     order = np.lexsort((time, who))
     who, time = who[order], time[order]
     rank = np.arange(len(who)) - np.repeat(np.cumsum(candidates) - candidates, candidates)
@@ -250,6 +264,25 @@ def _purchases(
     repeats = np.bincount(who[time < end], minlength=len(birth))
     everyone = np.concatenate([np.arange(len(birth)), who])
     return everyone, np.concatenate([birth, time]), repeats < lifetime
+
+
+def _clock(
+    season: Sequence[float] | None,
+    step: tuple[float, float] | None,
+    *,
+    days: int,
+    horizon_days: int,
+    as_of: dt.date,
+) -> FloatArray:
+    """Operational time at the start of each day: the sum of the daily factors before it."""
+    factors = np.ones(days + horizon_days)
+    if season is not None:
+        day = np.datetime64(as_of, "D") - (days - 1) + np.arange(len(factors))
+        month = day.astype("datetime64[M]").astype(np.int64) % 12
+        factors *= np.asarray(season, dtype=np.float64)[month]
+    if step is not None:
+        factors[np.arange(len(factors)) >= step[0]] *= step[1]
+    return np.concatenate(([0.0], np.cumsum(factors)))
 
 
 def _partner_of_purchases(
@@ -333,7 +366,12 @@ def _cents(group: pd.Series[int], amount: pd.Series[float], count: int) -> Float
     return np.asarray(cents / 100.0)
 
 
-def _check(parameters: Mapping[str, object]) -> None:
+def _check(
+    parameters: Mapping[str, object],
+    *,
+    season: Sequence[float] | None,
+    step: tuple[float, float] | None,
+) -> None:
     number = {name: _number(value) for name, value in parameters.items()}
     shape = ("r", "alpha", "a", "b", "p", "q", "v")
     wrong = [
@@ -345,10 +383,17 @@ def _check(parameters: Mapping[str, object]) -> None:
         wrong.append("size_spread")
     if not 0 <= number["shared_customers"] <= 1:
         wrong.append("shared_customers")
+    if season is not None and not (
+        len(season) == 12 and all(0.0 < factor <= 100.0 for factor in season)
+    ):
+        wrong.append("season")
+    if step is not None and not (step[0] >= 0.0 and 0.0 < step[1] <= 100.0):
+        wrong.append("step")
     if wrong:
         raise ConfigError(
             ", ".join(f"{name} = {parameters[name]}" for name in wrong),
-            expected="positive numbers; size_spread at least 0; shared_customers from 0 to 1",
+            expected="positive numbers; size_spread at least 0; shared_customers from 0 to 1; "
+            "12 seasonal factors and a step's factor above 0 and up to 100",
             remedy="correct these",
         )
     time = number["days"] + number["horizon_days"]

@@ -136,3 +136,42 @@ def test_writing_puts_the_truth_beside_it(tmp_path: Path) -> None:
 def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         simulate_programme(**wrong)
+
+
+def test_a_season_shapes_the_repeat_purchases_and_nothing_else() -> None:
+    """Hardly any dropout, so that counts by month are Poisson: rates of the customers there."""
+    season = [1.0] * 9 + [2.0, 3.0, 0.5]
+    even, seasonal = (
+        simulate_programme(
+            partners=2, customers=3_000, seed=2, a=0.01, b=10.0, alpha=20.0, season=factors
+        )
+        for factors in (None, season)
+    )
+    assert even.customers["purchase_rate"].tolist() == seasonal.customers["purchase_rate"].tolist()
+    counts = []
+    for made in (even, seasonal):
+        repeats = made.transactions[made.transactions.duplicated("customer_id")]
+        last_year = repeats[repeats["date"] >= "2025-01-01"]
+        counts.append(np.bincount(last_year["date"].dt.month, minlength=13)[1:])
+    ratio = counts[1] / counts[0]
+    error = np.sqrt(ratio**2 * (1.0 / counts[0] + 1.0 / counts[1]))
+    assert (np.abs(ratio - season) < 4.0 * error + 0.02 * ratio).all()
+
+
+def test_a_step_changes_the_level_from_that_day_on() -> None:
+    made = simulate_programme(
+        partners=2, customers=3_000, seed=3, days=600, a=0.01, b=10.0, step=(400, 0.25)
+    )
+    repeats = made.transactions[made.transactions.duplicated("customer_id")]
+    age = (pd.Timestamp(made.as_of) - repeats["date"]).dt.days
+    before, after = ((age >= low).sum() - (age >= low + 30).sum() for low in (200, 170))
+    assert after / before == pytest.approx(0.25, abs=0.05)
+    assert made.parameters["step"] == [400.0, 0.25]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"season": [1.0] * 11}, {"season": [0.0] * 12}, {"step": (10, 0.0)}]
+)
+def test_seasons_and_steps_that_mean_nothing_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        simulate_programme(partners=2, customers=10, **wrong)  # type: ignore[arg-type]

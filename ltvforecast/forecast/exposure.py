@@ -1,0 +1,101 @@
+"""What a forecast's periods are worth on the seasonal clock, draw by draw."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ltvforecast.errors import ForecastError
+from ltvforecast.forecast.horizon import Periods
+from ltvforecast.forecast.records import Clock, DiscountLag
+from ltvforecast.forecast.value import period_factors
+from ltvforecast.formulas.clock import DAYS_PER_UNIT, exposure
+from ltvforecast.types import Calendar, FittedModel, FloatArray, IntArray
+
+__all__ = ["chosen_rows", "forecast_clock"]
+
+_PIECE_DAYS = 10.0
+_MOST_PIECES = 200
+
+
+def chosen_rows(available: int, count: int) -> IntArray:
+    """Take so many rows: evenly spaced if fewer than there are, else in turn again.
+
+    Examples
+    --------
+    >>> chosen_rows(4, 2).tolist(), chosen_rows(2, 3).tolist()
+    ([0, 2], [0, 1, 0])
+    """
+    if count <= available:
+        return np.arange(count) * available // count
+    return np.arange(count) % available
+
+
+def forecast_clock(
+    model: FittedModel, periods: Periods, *, draws: int, discount: float
+) -> tuple[Clock, DiscountLag | None]:
+    """Put the edges of the periods on the model's clock.
+
+    Parameters
+    ----------
+    model : FittedModel
+    periods : Periods
+    draws : int
+        Simulated futures; each has an index draw of its own. (Histories are put on the mean
+        index: the likelihood was, and what a draw would change there is second order.)
+    discount : float
+        Continuous rate a day, by the calendar.
+
+    Returns
+    -------
+    clock : Clock
+    lag : DiscountLag or None
+        None where clock and calendar are the same.
+
+    Raises
+    ------
+    ForecastError
+        The calendar closes the whole horizon.
+    """
+    unit = DAYS_PER_UNIT[model.summary.time_unit]
+    days, calendar = periods.edges_days, model.calendar
+    if len(calendar.index) == 0 and not calendar.events:
+        return Clock(days[None, :] / unit, period_factors(days, discount)), None
+    now = int(np.datetime64(model.summary.as_of, "D").astype(np.int64)) + 1
+    index = calendar.index[None, :]
+    if len(calendar.draws):
+        index = calendar.draws[chosen_rows(len(calendar.draws), draws)]
+    edges = _on_clock(days, calendar, index, now=now) / unit
+    if not edges[:, -1].min() > 0.0:
+        raise ForecastError(
+            "a calendar that closes the whole horizon",
+            expected="some day of the horizon with a factor above 0",
+            remedy="correct the calendar and fit again, or give a longer horizon",
+        )
+    factors = _factors(days, calendar, now=now, discount=discount)
+    count = min(_MOST_PIECES, max(1, round(days[-1] / _PIECE_DAYS)))
+    moments = np.linspace(0.0, days[-1], 2 * count + 1)
+    shown = _on_clock(moments, calendar, index, now=now)
+    middle = shown[:, 1::2].T
+    gap = np.exp(-discount * moments[1::2])[:, None] - np.exp(-discount * middle)
+    lag = DiscountLag(middle / unit, gap * np.diff(shown[:, ::2], axis=1).T / unit)
+    return Clock(np.ascontiguousarray(edges), factors), lag
+
+
+def _on_clock(days: FloatArray, calendar: Calendar, index: FloatArray, *, now: int) -> FloatArray:
+    """Operational days at these days from now, shape (row of the index, day)."""
+    weight = exposure(now + days, index.shape[1], calendar.event_days)
+    rates = np.column_stack([index, np.ones(len(index))])
+    gained = np.einsum("mb,pb->mp", rates, weight)
+    return np.concatenate([np.zeros((len(index), 1)), np.cumsum(gained, axis=1)], axis=1)
+
+
+def _factors(days: FloatArray, calendar: Calendar, *, now: int, discount: float) -> FloatArray:
+    """Present value of one unit of revenue in each period, spread as the mean index says."""
+    moments = np.union1d(np.arange(np.ceil(days[-1])), days)
+    gained = np.diff(_on_clock(moments, calendar, calendar.index[None, :], now=now)[0])
+    starts = np.searchsorted(moments, days[:-1])
+    worth = gained * np.exp(-discount * (moments[1:] + moments[:-1]) / 2.0)
+    total = np.add.reduceat(gained, starts)
+    plain = period_factors(days, discount)
+    known = total > 0.0
+    return np.where(known, np.add.reduceat(worth, starts) / np.where(known, total, 1.0), plain)
