@@ -6,6 +6,7 @@ The job is one line, and each stage hands a small frozen record (``types``) to t
        data/             data/            fitting/          forecast/       plots/, report/
 
     evaluate/ replays the whole line at past dates and scores it
+    checks/   hold a fitted model against its own data
 
 Start with :func:`read_transactions`, :func:`summarize`, :func:`fit`, :func:`predict` and
 :func:`write_report`; the command ``ltvforecast`` does the same from a shell.
@@ -15,17 +16,47 @@ that name would hide the function :func:`fit`.)
 
 Map of the modules, each with its own first line:
 
+- acquisition_types.py: The frozen records of acquisition: who was new when, what was fitted to
+  it, what is to come.
+- checks/clock.py: The model's own time: the calendar, or the seasonal clock that the fit found.
+- checks/dependence.py: Whether those who buy often spend more, or less: tested with one amount a
+  customer.
+- checks/fit_checks.py: All fit checks of a model in one call.
+- checks/frequency.py: How often customers bought, against the model's probabilities over each
+  customer's own age.
+- checks/holdout.py: The model fitted to the first part of the history, against what came in the
+  last part.
+- checks/pit_drift.py: Whether what came crept up or down inside the forecasts' intervals from
+  date to date.
+- checks/predictive.py: Posterior predictive checks: whether data simulated from the fit look like
+  the data.
+- checks/regularity.py: Are purchases as irregular as the model says? The Wheat-Morrison estimate
+  as a fit check.
+- checks/replicates.py: Data as the fitted model would make them: whole histories from birth, and
+  futures given them.
+- checks/sample.py: Which customers the checks look at, with their purchase days where these are
+  known.
+- checks/tracking.py: Repeat purchases period by period, against what the model expects of
+  customers of each age.
+- checks/verdict.py: From the size of a misfit and its p-value to a verdict: both must speak.
 - cli/commands.py: One short function per command: read, one call, write.
+- cli/evaluate_commands.py: The commands that hold forecasts against what came: read, one call,
+  write.
 - cli/lines.py: Records as the few lines a reader needs, and as JSON.
 - cli/options.py: The options that several commands share, each said once.
+- cli/score_lines.py: What a score and a comparison say on the screen.
+- cli/source_reading.py: A file of transactions read for a command, its account shown when it is
+  refused.
 - cli/terminal.py: What goes to the screen: results to stdout, messages to stderr, or one JSON
   object.
 - config.py: A run's settings: a TOML file or flags, checked once at the edge.
 - data/account.py: The account of rows and money: its lines, as text and as a record for JSON.
+- data/acquisitions.py: Who was new when, and through whom: new customers by partner and period.
 - data/amounts.py: Columns of any type to money in whole millionths, and the cells that are no
   number.
 - data/attribution.py: Which partner a customer's value belongs to: shares that add to one,
   customer by customer.
+- data/calendar_file.py: Known closures, campaigns and holidays from a file: CSV or TOML.
 - data/columns.py: Which column plays which role: recognised from the common exports, or said by
   the user.
 - data/datasets.py: Real data to try things on: a grocer's year, shipped here, and the CDNOW
@@ -59,37 +90,102 @@ Map of the modules, each with its own first line:
   compare it with baselines.
 - evaluate/baselines.py: What people forecast partners with today: seven named baselines, by
   partner and by customer.
+- evaluate/compare.py: Models side by side: information criteria on all data, and forecasts from
+  past dates.
+- evaluate/elapsed.py: The periods of a forecast that have passed, each against what came in it.
+- evaluate/fit_programme.py: Fits a programme, and learns from forecasts at past dates how far to
+  trust the model.
+- evaluate/hindcast.py: Forecasts from past dates by the bare model, with what came: the evidence
+  for the layers.
+- evaluate/learn_layers.py: What past forecasts teach: by how much to correct, to widen, and to
+  trust the recent level.
 - evaluate/lifetimes_baseline.py: The lifetimes package as its users run it: maximum likelihood,
   expected purchases × spend.
+- evaluate/model_specs.py: Which models to compare: names such as bg-nbd/gamma-gamma-mean, made of
+  what a fit offers.
 - evaluate/origins.py: At which past dates to replay a forecast, given how far it looks ahead and
   how much is known.
 - evaluate/outcome.py: What came after an origin from the customers known at it, and what came
   beside them.
 - evaluate/past_errors.py: A baseline's own past errors as its predictive distribution, so that
   widths compare fairly.
-- evaluate/records.py: The frozen record of a backtest.
+- evaluate/records.py: The frozen records of a backtest, and of models side by side.
 - evaluate/replay.py: One origin replayed: summary, fit, forecast and baselines from what was
   known, and what came.
+- evaluate/same_programme.py: Whether newer transactions are of the same programme as an old
+  forecast, and what differs.
+- evaluate/score_forecast.py: An old forecast against newer transactions: what came, what was
+  inside, what surprised.
+- evaluate/score_records.py: The frozen records of an old forecast held against what came.
 - evaluate/scores.py: Scores of forecasts against what came: errors, CRPS, intervals, calibration
   and ranking.
-- evaluate/store.py: An evaluation's folder: the tables as CSV and a summary as JSON, whole or not
+- evaluate/side_by_side.py: What differences between models say, in plain words: clear, or none
+  that is clear.
+- evaluate/store.py: Folders of evaluations: the tables as CSV and a summary as JSON, whole or not
   at all.
 - evaluate/table.py: From replays to tables: a row for every forecast, and scores by origin,
   method and level.
+- evaluate/verdict.py: Is an old forecast still good? Two tests that mind that partners share
+  their luck, one rule.
+- fitting/acquisition.py: Fits how partners bring new customers (NB-dropout), by its posterior; or
+  says why it can't.
+- fitting/acquisition_data.py: What the acquisition model is fitted to: is the programme still
+  open, and who was really new.
+- fitting/acquisition_likelihood.py: Coordinates, priors and likelihood of the acquisition model,
+  many coordinate vectors at once.
+- fitting/calendar.py: The seasonal clock of a programme: estimated beside the purchase process,
+  given, or off.
+- fitting/chain_diagnostics.py: Whether Markov chains have converged: R-hat, effective draws,
+  divergences, energy; and a gate.
 - fitting/chebyshev.py: Chebyshev nodes with signed weights: a few points that stand for many in
   every smooth total.
 - fitting/compress.py: Customers to a small table on which the likelihood is the same: unique
   rows, spectral nodes.
+- fitting/dependence.py: Estimates whether frequent buyers spend more per purchase, and whether
+  forecasts should mind.
 - fitting/diagnostics.py: What a fit's numbers mean, in plain words.
 - fitting/fit_model.py: Fits a programme: the purchase process and the spend, from a customer
   summary.
+- fitting/hierarchy.py: Fits the purchase process of every partner, each borrowing strength from
+  its segment.
+- fitting/hierarchy_diagnostics.py: What a partner hierarchy's numbers mean, in plain words.
+- fitting/hierarchy_gates.py: Gates of a partner hierarchy: every approximation is measured, and a
+  fit refused with reasons.
+- fitting/hierarchy_kernels.py: Compiled inner part of the partner hierarchy: peak, integral and
+  draws of a partner's levels.
+- fitting/hierarchy_levels.py: What partners share: shapes, segment means and spreads, their
+  priors, and the coordinates.
+- fitting/hierarchy_likelihood.py: Log-likelihood of BG/NBD by partner, on grids of the shared
+  shapes and the partner's own levels.
+- fitting/hierarchy_posterior.py: Posterior of a partner hierarchy without a chain: shared
+  parameters first, then every partner.
+- fitting/hierarchy_spend.py: Fits the spend per purchase of every partner, each borrowing
+  strength from its segment.
+- fitting/hierarchy_tables.py: Partners' log-likelihoods as Chebyshev tables, and their integrals
+  over the partner's own levels.
+- fitting/information.py: How well a model predicts customers it has not seen: PSIS-LOO and WAIC
+  on counted rows.
 - fitting/laplace.py: Posterior draws without a chain: Laplace proposal, Pareto-smoothed
   importance sampling, a gate.
+- fitting/left_truncation.py: How many of the customers who seem new really are, where data begin
+  later than customers do.
+- fitting/lifetimes_bridge.py: Fits with the lifetimes package, and takes over models that were
+  fitted with it.
+- fitting/mcmc.py: Samples a built PyMC model: by nutpie where installed, else by PyMC itself, or
+  by ADVI.
 - fitting/mle.py: Maximum of a log-density by Newton's method from several starts, and a look at
   its edges.
 - fitting/model_card.py: The model card: what was fitted, to what, how, and what it must not be
   used for.
 - fitting/model_record.py: A fitted model as plain JSON values, and back.
+- fitting/partner_tables.py: Likelihood tables partner by partner, in one piece: what a
+  hierarchical model is fitted to.
+- fitting/pointwise.py: Log-likelihood of every observation in every posterior draw, on rows that
+  count as many.
+- fitting/predictive.py: What customers look like under the priors, and under a fitted model: data
+  sets for ArviZ.
+- fitting/prior_settings.py: Priors as data: the defaults, and what a TOML table changes about
+  them.
 - fitting/priors.py: Weak priors, free of any scale: times count in mean ages, money in typical
   amounts.
 - fitting/psis.py: Pareto-smoothed importance sampling by ArviZ, whichever of its generations is
@@ -98,6 +194,16 @@ Map of the modules, each with its own first line:
   likelihood.
 - fitting/purchase_likelihood.py: Log-likelihood of BG/NBD summed over a table of histories, for
   one parameter vector or many.
+- fitting/pymc_models.py: BG/NBD and Gamma-Gamma as PyMC models on compressed rows; built here,
+  sampled elsewhere.
+- fitting/repeat_counts.py: Repeat purchases of every day: as they were, and as the purchase model
+  expects them.
+- fitting/sampled_fit.py: Fits by NUTS or ADVI: customers in, the same records out as from every
+  other fit.
+- fitting/season.py: A yearly index from counts and expected counts: how strong, how sure, and
+  draws of it.
+- fitting/season_choice.py: Season or none, by month or by week: what would have forecast later
+  windows best.
 - fitting/spend.py: Fits the spend per purchase (Gamma-Gamma): by its posterior, or by maximum
   likelihood.
 - fitting/spend_data.py: What the spend model is fitted to: whose amounts, with or without the
@@ -108,11 +214,18 @@ Map of the modules, each with its own first line:
   not at all.
 - forecast/blocks.py: One block of customers: closed forms, simulation, and a row of results for
   each customer.
+- forecast/dependence.py: What it does to a customer's revenue that frequent buyers spend more per
+  purchase, or less.
 - forecast/expectation.py: Expected purchases of every customer in every parameter draw, by
   interpolation in x and T.
+- forecast/exposure.py: What a forecast's periods are worth on the seasonal clock, draw by draw.
 - forecast/horizon.py: How far ahead: a horizon from text, and the calendar periods it is cut
   into.
 - forecast/intervals.py: Means and equal-tailed intervals of draws, as named columns.
+- forecast/layers.py: Layers on top of the model's draws: what past forecasts taught about level,
+  shares and width.
+- forecast/new_customers.py: New customers to come: per draw, partner and period, from each
+  partner's own random stream.
 - forecast/partners.py: From draws to the partner, programme and period tables: sums inside a
   draw, then quantiles.
 - forecast/predict.py: From a fitted model to what each partner is worth: the whole forecast in
@@ -132,19 +245,32 @@ Map of the modules, each with its own first line:
   nothing.
 - forecast/value.py: What revenue is worth today: margin, commission and discounting, draw by
   draw.
+- forecast/windows.py: Partner totals after each of several numbers of days, from one simulation.
 - formulas/bgnbd.py: BG/NBD purchase process: likelihood, chance of being alive, and the law of
   future purchases.
 - formulas/bgnbd_kernels.py: Compiled scalar kernels of the BG/NBD model, one customer and one
   parameter vector at a time.
+- formulas/clock.py: The seasonal clock: operational time, in which a seasonal Poisson process is
+  an even one.
 - formulas/compiling.py: Compiling scalar functions with Numba, and making broadcasting array
   functions of them.
+- formulas/copula.py: Gaussian copula between how often customers buy and what they spend, both
+  margins kept.
+- formulas/copula_tables.py: The margins of the copula, tabulated: gamma quantiles, normal scores,
+  dropout probabilities.
 - formulas/gamma_gamma.py: Gamma-Gamma spend: likelihood of the amounts, expected spend, and the
   law of a future total.
+- formulas/nb_dropout.py: NB-dropout: how many new customers a partner brings per period, and
+  whether it still does.
+- formulas/nb_dropout_kernels.py: Compiled kernels of NB-dropout, one partner and one parameter
+  vector at a time.
 - formulas/special.py: Delicate special functions, compiled: log-gamma differences and the 2F1
   that BG/NBD needs.
 - output.py: Outputs appear whole or not at all, and replace nothing unasked.
 - plots/chart_data.py: The numbers behind each chart, picked and ordered, so that chart and table
   show the same.
+- plots/checks.py: Charts of fit checks: what came against what the model expects, straight from a
+  check's table.
 - plots/forecast.py: Charts of a forecast: partners with intervals, head and long tail, by month,
   and at risk.
 - plots/labels.py: Partner names and amounts of money as short labels that are safe to draw.
@@ -169,6 +295,8 @@ Map of the modules, each with its own first line:
 - report/outlook.py: What lies ahead: the partners to watch, and revenue by month.
 - report/partner_table.py: The table of all partners: rank, revenue, worth and risk, with ranges
   and remarks.
+- report/past.py: Right and wrong before: forecasts from past dates on these data, and what they
+  taught.
 - report/ranking.py: Which partners are worth how much: the ranking, and head and long tail.
 - report/wording.py: Numbers, dates and chances put into words that a manager reads without a
   calculator.
@@ -184,71 +312,111 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ltvforecast.data.datasets import load_cdnow_sample, load_complete_journey
+    from ltvforecast.checks.fit_checks import check_fit
+    from ltvforecast.data.calendar_file import read_calendar
+    from ltvforecast.data.datasets import load_cdnow, load_cdnow_sample, load_complete_journey
     from ltvforecast.data.summary import summarize
     from ltvforecast.data.synthetic import simulate_programme
     from ltvforecast.data.transactions import read_transactions
     from ltvforecast.evaluate.backtest import backtest
-    from ltvforecast.evaluate.store import save_evaluation
-    from ltvforecast.fitting.fit_model import fit
+    from ltvforecast.evaluate.fit_programme import add_layers, fit
+    from ltvforecast.evaluate.compare import compare
+    from ltvforecast.evaluate.score_forecast import score
+    from ltvforecast.evaluate.store import save_comparison, save_evaluation, save_score
+    from ltvforecast.fitting.pointwise import log_likelihood, to_inference_data
     from ltvforecast.fitting.store import load_model, save_model
     from ltvforecast.forecast.predict import predict
     from ltvforecast.forecast.store import load_forecast, save_forecast
+    from ltvforecast.plots.checks import (
+        plot_conditional_expectation,
+        plot_predictive_checks,
+        plot_tracking,
+    )
     from ltvforecast.plots.forecast import (
         plot_forecast,
         plot_pareto,
         plot_partner_intervals,
         plot_watch_list,
     )
-    from ltvforecast.plots.model import plot_frequency_fit
+    from ltvforecast.plots.model import plot_frequency_fit, plot_season
     from ltvforecast.report.html import write_report
-    from ltvforecast.types import Economics
+    from ltvforecast.types import Calendar, Economics
 
 __all__ = [
+    "Calendar",
     "Economics",
+    "add_layers",
     "backtest",
+    "check_fit",
+    "compare",
     "fit",
+    "load_cdnow",
     "load_cdnow_sample",
     "load_complete_journey",
     "load_forecast",
     "load_model",
+    "log_likelihood",
+    "plot_conditional_expectation",
     "plot_forecast",
     "plot_frequency_fit",
     "plot_pareto",
     "plot_partner_intervals",
+    "plot_predictive_checks",
+    "plot_season",
+    "plot_tracking",
     "plot_watch_list",
     "predict",
+    "read_calendar",
     "read_transactions",
+    "save_comparison",
     "save_evaluation",
     "save_forecast",
     "save_model",
+    "save_score",
+    "score",
     "simulate_programme",
     "summarize",
+    "to_inference_data",
     "write_report",
 ]
 
 __version__ = version("ltvforecast")
 
 _HOME = {
+    "Calendar": "types",
     "Economics": "types",
+    "add_layers": "evaluate.fit_programme",
     "backtest": "evaluate.backtest",
-    "fit": "fitting.fit_model",
+    "compare": "evaluate.compare",
+    "check_fit": "checks.fit_checks",
+    "fit": "evaluate.fit_programme",
+    "load_cdnow": "data.datasets",
     "load_cdnow_sample": "data.datasets",
     "load_complete_journey": "data.datasets",
     "load_forecast": "forecast.store",
     "load_model": "fitting.store",
+    "log_likelihood": "fitting.pointwise",
+    "plot_conditional_expectation": "plots.checks",
     "plot_forecast": "plots.forecast",
     "plot_frequency_fit": "plots.model",
     "plot_pareto": "plots.forecast",
     "plot_partner_intervals": "plots.forecast",
+    "plot_season": "plots.model",
+    "plot_predictive_checks": "plots.checks",
+    "plot_tracking": "plots.checks",
     "plot_watch_list": "plots.forecast",
     "predict": "forecast.predict",
+    "read_calendar": "data.calendar_file",
     "read_transactions": "data.transactions",
+    "save_comparison": "evaluate.store",
     "save_evaluation": "evaluate.store",
     "save_forecast": "forecast.store",
     "save_model": "fitting.store",
+    "save_score": "evaluate.store",
+    "score": "evaluate.score_forecast",
     "simulate_programme": "data.synthetic",
     "summarize": "data.summary",
+    "to_inference_data": "fitting.pointwise",
     "write_report": "report.html",
 }
 

@@ -11,7 +11,15 @@ from typing import Literal
 
 from ltvforecast.errors import ConfigError
 
-__all__ = ["Reading", "parse_as_of", "parse_columns", "parse_levels", "read_settings_file"]
+__all__ = [
+    "Reading",
+    "parse_as_of",
+    "parse_columns",
+    "parse_layers",
+    "parse_levels",
+    "parse_season",
+    "read_settings_file",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +151,50 @@ def parse_levels(text: str) -> tuple[int, ...]:
             remedy="correct the list",
         )
     return tuple(levels)
+
+
+def parse_layers(text: str) -> tuple[str, ...] | None:
+    """Turn ``combination,width`` into names; ``all`` into None, ``none`` into no name.
+
+    Examples
+    --------
+    >>> parse_layers("combination, width")
+    ('combination', 'width')
+    >>> parse_layers("none")
+    ()
+    """
+    asked = text.strip().lower()
+    if asked == "all":
+        return None
+    return () if asked == "none" else tuple(name.strip() for name in asked.split(","))
+
+
+def parse_season(text: str | None) -> tuple[float, ...] | None:
+    """Turn twelve numbers between commas into seasonal factors; None stays None.
+
+    Raises
+    ------
+    ConfigError
+        Not twelve numbers.
+
+    Examples
+    --------
+    >>> parse_season("1,1,1,1,1,1,1,1,1,1,2,2")[-2:]
+    (2.0, 2.0)
+    """
+    if text is None:
+        return None
+    try:
+        factors = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        factors = ()
+    if len(factors) != 12:
+        raise ConfigError(
+            f"--season {text!r}",
+            expected="twelve numbers separated by commas, from January to December",
+            remedy="correct the list",
+        )
+    return factors
 
 
 def parse_as_of(text: str | None) -> dt.date | None:

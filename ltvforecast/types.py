@@ -25,26 +25,34 @@ __all__ = [
     "Account",
     "AccountLine",
     "Allocation",
+    "Calendar",
     "CustomerSummary",
+    "Dependence",
     "Diagnostics",
     "Economics",
+    "FitCheck",
+    "FitChecks",
     "FitSettings",
     "FittedModel",
     "FloatArray",
     "ForecastSpec",
     "Horizon",
     "IntArray",
+    "LayerEstimate",
+    "Layers",
     "PartnerForecast",
     "PurchaseFit",
     "SpendFit",
     "TimeUnit",
     "Transactions",
+    "Verdict",
 ]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 TimeUnit = Literal["day", "week", "month"]
 Disposition = Literal["kept", "adjusted", "rejected"]
+Verdict = Literal["fine", "look", "fails"]
 
 DEFAULT_SEED = 20_260_101
 """Seed of all randomness unless another is given."""
@@ -202,6 +210,8 @@ class CustomerSummary:
         Model-fitness warnings in plain words.
     fingerprint : str
         SHA-256 over the summary's content.
+    transactions : Transactions or None
+        What it was made from, as far as known at ``as_of``; not saved with a model.
     """
 
     customers: pd.DataFrame
@@ -218,6 +228,7 @@ class CustomerSummary:
     account: Account
     warnings: tuple[str, ...] = ()
     fingerprint: str = ""
+    transactions: Transactions | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         """Count the customers."""
@@ -238,6 +249,10 @@ class Diagnostics:
         component of the gradient at the optimum (log-parameter scale). None where not used.
     flags : tuple of str
         Plain-words findings: boundary, prior-dominated, ...
+    chains, r_hat, ess_bulk, ess_tail, divergences, bfmi : int or float or None
+        Of Markov chains: how many there were (draws are kept step by step, all chains in turn);
+        the worst parameter's R-hat and effective sample sizes; divergent steps; and the lowest
+        Bayesian fraction of missing information. None where not used.
     """
 
     trusted: bool
@@ -246,6 +261,12 @@ class Diagnostics:
     effective_draws: float | None = None
     gradient_norm: float | None = None
     flags: tuple[str, ...] = ()
+    chains: int | None = None
+    r_hat: float | None = None
+    ess_bulk: float | None = None
+    ess_tail: float | None = None
+    divergences: int | None = None
+    bfmi: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,14 +317,242 @@ class SpendFit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """The seasonal clock: how fast customers' time runs on each day of the year.
+
+    Attributes
+    ----------
+    kind : {"off", "estimated", "given"}
+        ``given``: index or events (or both) come from the user.
+    index : float64 array, shape (bin,)
+        Purchase rate in each month (12 bins) or week (52) of the year; mean one over the days of
+        a year. Empty: no season.
+    draws : float64 array, shape (draw, bin)
+        The same as uncertain as it is; empty for a given index.
+    events : tuple of (first day, last day, factor)
+        Known closures, campaigns and holidays, past or future; both days are included.
+    how : str
+        Plain words: what was found or given, and from how much history.
+    """
+
+    kind: Literal["off", "estimated", "given"] = "off"
+    index: FloatArray = field(default_factory=lambda: np.empty(0))
+    draws: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+    events: tuple[tuple[dt.date, dt.date, float], ...] = ()
+    how: str = "off"
+
+    @property
+    def event_days(self) -> FloatArray:
+        """Events as an array, shape (event, 3): days since 1970-01-01, and factor."""
+        epoch = dt.date(1970, 1, 1)
+        rows = [((first - epoch).days, (last - epoch).days, f) for first, last, f in self.events]
+        return np.array(rows, dtype=np.float64).reshape(-1, 3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependence:
+    """Whether those who buy often spend more per purchase, or less.
+
+    Attributes
+    ----------
+    rho : float
+        Correlation of the normal scores of purchase rate and spend level over customers.
+    sd : float
+        Posterior standard deviation of ``rho``.
+    likelihood_ratio : float
+        Twice the gain in log-likelihood over no relation at all.
+    used : bool
+        Whether forecasts take it into account.
+    draws : float64 array, shape (draw,)
+        Posterior draws of ``rho``; of a point fit, ``rho`` alone.
+    how : str
+        Plain words.
+    """
+
+    rho: float
+    sd: float
+    likelihood_ratio: float
+    used: bool
+    draws: FloatArray
+    how: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FitSettings:
     """What the user asked of a fit."""
 
-    method: Literal["laplace", "mle"] = "laplace"
+    method: Literal["laplace", "mle", "nuts", "advi", "lifetimes"] = "laplace"
     model: Literal["bg-nbd"] = "bg-nbd"
     spend: Literal["gamma-gamma", "gamma-gamma-mean"] = "gamma-gamma"
+    dependence: Literal["auto", "off"] = "auto"
     draws: int = 1000
     seed: int = DEFAULT_SEED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitCheck:
+    """One look at whether a fitted model is like the data it was fitted to.
+
+    Attributes
+    ----------
+    name : str
+        Short fixed name, for example ``"frequency"``.
+    verdict : {"fine", "look", "fails"}
+    size : float
+        How large the misfit is, in the unit that the sentence gives; 0 is a perfect fit.
+    p_value : float
+        How likely so large a misfit is by chance alone, if the model is right.
+    sentence, remedy : str
+        Plain words: what was found, and what to do about it (empty where nothing is to be done).
+    table : pandas.DataFrame
+        The numbers behind it, as its chart shows them.
+    """
+
+    name: str
+    verdict: Verdict
+    size: float
+    p_value: float
+    sentence: str
+    remedy: str
+    table: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitChecks:
+    """All checks of a fitted model, and the checks that could not be made.
+
+    Attributes
+    ----------
+    done : tuple of FitCheck
+    left_out : tuple of str
+        Plain words: which checks could not be made, and why.
+    """
+
+    done: tuple[FitCheck, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    def __getitem__(self, name: str) -> FitCheck:
+        """Return the check of that name; KeyError if it was not made."""
+        for check in self.done:
+            if check.name == name:
+                return check
+        raise KeyError(name)
+
+    @property
+    def noteworthy(self) -> tuple[FitCheck, ...]:
+        """Those that are not fine, failures first."""
+        return tuple(c for v in ("fails", "look") for c in self.done if c.verdict == v)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th scope='row'>{escape(check.name)}</th><td>{check.verdict}</td>"
+            f"<td>{escape(check.sentence)}</td><td>{escape(check.remedy)}</td></tr>"
+            for check in self.done
+        )
+        left_out = "".join(f"<p>Not checked: {escape(reason)}</p>" for reason in self.left_out)
+        return (
+            "<table><thead><tr><th>check</th><th>verdict</th><th>found</th><th>what to do</th>"
+            f"</tr></thead><tbody>{rows}</tbody></table>{left_out}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerEstimate:
+    """What past forecasts over about this horizon teach about the next one.
+
+    A forecast made at a past date is compared with what came. Three layers follow from it, each
+    of which can be switched off; without evidence each says nothing, but for a width that stands
+    for the drift no model foresees.
+
+    Attributes
+    ----------
+    horizon_days : float
+    windows : int
+        Past forecasts that were compared with what came.
+    partners : int
+        Partner totals compared, over all windows.
+    correction : float
+        Layer *correction*: the programme's forecast is multiplied by ``exp(correction)``.
+    programme_spread, freedom : float
+        Layer *width*: scale and degrees of freedom of the t distribution of the log factor that
+        all partners of a draw share.
+    partner_width, partner_swing : float
+        Layer *width*: the model's spread of a partner's total is multiplied by the first; a
+        partner's own log factor has the second as its standard deviation.
+    weight : float
+        Layer *combination*: weight of the recent level in a large partner's share. A partner of
+        20 customers has half of it.
+    recent : {"level", "last_year"}
+        Exponentially smoothed revenue, or the same window one year earlier.
+    half_life_days : float
+        Of the smoothing.
+    gain : float
+        By how much the combination lowered the CRPS of partner totals in the windows (0.05: 5 %).
+    """
+
+    horizon_days: float
+    windows: int = 0
+    partners: int = 0
+    correction: float = 0.0
+    programme_spread: float = 0.0
+    freedom: float = 2.0
+    partner_width: float = 1.0
+    partner_swing: float = 0.0
+    weight: float = 0.0
+    recent: Literal["level", "last_year"] = "level"
+    half_life_days: float = 56.0
+    gain: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackRecord:
+    """How right this very model would have been before, layers learnt from earlier dates only.
+
+    Attributes
+    ----------
+    horizon_days : float
+    windows, partners : int
+        Past forecasts, and partner totals in them.
+    coverage_50, coverage_80, coverage_90 : float
+        Share of partner totals inside the intervals.
+    wape, wape_last_window : float
+        Absolute error of partner totals as a share of what came: of the forecast, and of the last
+        equally long window carried forward.
+    bias : float
+        Forecast over actual revenue of the programme, less one.
+    """
+
+    horizon_days: float
+    windows: int
+    partners: int
+    coverage_50: float
+    coverage_80: float
+    coverage_90: float
+    wape: float
+    wape_last_window: float
+    bias: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """What past forecasts teach, by horizon, and how right they were.
+
+    Attributes
+    ----------
+    estimates : tuple of LayerEstimate
+        By rising horizon.
+    track_record : tuple of TrackRecord
+        For the horizons that were tried.
+    origins : tuple of datetime.date
+        Past dates forecast from.
+    how : str
+        Plain words.
+    """
+
+    estimates: tuple[LayerEstimate, ...]
+    track_record: tuple[TrackRecord, ...]
+    origins: tuple[dt.date, ...]
+    how: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,6 +564,10 @@ class FittedModel:
     summary: CustomerSummary
     settings: FitSettings
     package_version: str
+    checks: FitChecks = field(default_factory=FitChecks)
+    calendar: Calendar = field(default_factory=Calendar)
+    layers: Layers | None = None
+    dependence: Dependence | None = None
 
     @property
     def posterior(self) -> xr.Dataset:
@@ -323,12 +576,18 @@ class FittedModel:
         Returns
         -------
         xarray.Dataset
-            ``r, alpha, a, b, p, q, v, zero_share``; one chain.
+            ``r, alpha, a, b, p, q, v, zero_share``, and ``rho`` and ``season`` (with a further
+            dimension ``bin``) if estimated; one chain.
         """
         both = {**self.purchase.draws, **self.spend.draws}
-        return xr.Dataset(
+        if self.dependence is not None:
+            both["rho"] = self.dependence.draws[:, None]
+        posterior = xr.Dataset(
             {name: (("chain", "draw"), values[None, :, 0]) for name, values in both.items()}
         )
+        if len(self.calendar.draws):
+            posterior["season"] = (("chain", "draw", "bin"), self.calendar.draws[None])
+        return posterior
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -381,6 +640,7 @@ class ForecastSpec:
     levels: tuple[int, ...] = (50, 80, 90)
     economics: Economics = field(default_factory=Economics)
     seed: int = DEFAULT_SEED
+    layers: tuple[str, ...] = ("combination", "correction", "width")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

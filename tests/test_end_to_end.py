@@ -40,7 +40,7 @@ def test_cdnow_gives_the_published_parameters(published: FittedModel) -> None:
 
 def test_the_first_customer_of_cdnow_is_worth_36_and_not_140(published: FittedModel) -> None:
     terms = ltv.Economics(discount_rate=MONTHLY_ONE_PERCENT)
-    forecast = ltv.predict(published, horizon="12mo", economics=terms, draws=100)
+    forecast = ltv.predict(published, horizon="12mo", economics=terms, draws=100, layers=())
     worth = forecast.customers.set_index("customer_id").loc["0001", "ltv"]
     # 36.28 is discounted at the end of each month, ours as money comes in: half a month's
     # discount (.5 %) more, and a month of 30.4375 instead of 30.415 days

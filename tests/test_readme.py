@@ -41,6 +41,13 @@ def test_the_commands_for_own_data_run(orders: Path) -> None:
     assert (orders / "orders.html").exists()
 
 
+def test_the_commands_for_later_run(orders: Path) -> None:
+    for line in block("sh", "ltvforecast score").splitlines():
+        program, *words = shlex.split(line, comments=True)
+        assert program == "ltvforecast"
+        assert main(words) == 0, line
+
+
 def test_the_python_runs(orders: Path) -> None:
     names: dict[str, object] = {}
     exec(block("python", "import ltvforecast"), names)  # noqa: S102 (the README's own text)

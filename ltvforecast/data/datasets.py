@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import zlib
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from ltvforecast.errors import LTVForecastError
 
-__all__ = ["complete_journey_path", "load_cdnow_sample", "load_complete_journey"]
+__all__ = ["complete_journey_path", "load_cdnow", "load_cdnow_sample", "load_complete_journey"]
 
 
 def load_complete_journey() -> pd.DataFrame:
@@ -88,7 +89,7 @@ def load_cdnow_sample() -> pd.DataFrame:
     (6919, 2357)
     """
     frame = pd.read_csv(
-        _cdnow_file(),
+        _lifetimes_file("CDNOW_sample.txt"),
         sep=r"\s+",
         header=None,
         names=["master_id", "customer_id", "date", "units", "amount"],
@@ -98,15 +99,59 @@ def load_cdnow_sample() -> pd.DataFrame:
     return frame.assign(partner_id="cdnow")[["partner_id", "customer_id", "date", "amount"]]
 
 
-def _cdnow_file() -> Path:
+def load_cdnow(*, partners: int = 40) -> pd.DataFrame:
+    """Load all of CDNOW: 23,570 customers who first bought in early 1997, to mid-1998.
+
+    Parameters
+    ----------
+    partners : int
+        The customers are real; the partners are made up, by a checksum of the customer's number:
+        there is no true difference between them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        69,659 rows: ``partner_id`` (``"P00"``, ...), ``customer_id`` (text), ``date``
+        (datetime64), ``amount`` (US dollars).
+
+    Raises
+    ------
+    LTVForecastError
+        The lifetimes package, which ships the file, is not installed.
+
+    References
+    ----------
+    Fader & Hardie (2001), Journal of the Academy of Marketing Science 29; file
+    ``CDNOW_master.txt`` as shipped by lifetimes 0.11.3 (MIT).
+
+    Examples
+    --------
+    >>> purchases = load_cdnow()
+    >>> len(purchases), purchases["customer_id"].nunique(), purchases["partner_id"].nunique()
+    (69659, 23570, 40)
+    """
+    frame = pd.read_csv(
+        _lifetimes_file("CDNOW_master.txt"),
+        sep=r"\s+",
+        header=0,
+        names=["customer_id", "date", "units", "amount"],
+        dtype={"customer_id": str, "date": str},
+    )
+    frame["date"] = pd.to_datetime(frame["date"], format="%Y%m%d")
+    number = frame["customer_id"].map(lambda name: zlib.crc32(name.encode()) % partners)
+    partner = number.map(lambda place: f"P{place:02d}")
+    return frame.assign(partner_id=partner)[["partner_id", "customer_id", "date", "amount"]]
+
+
+def _lifetimes_file(name: str) -> Path:
     """Find the file without importing lifetimes, whose import changes pandas options."""
     found = importlib.util.find_spec("lifetimes")
     for folder in (found.submodule_search_locations or []) if found else []:
-        path = Path(folder) / "datasets" / "CDNOW_sample.txt"
+        path = Path(folder) / "datasets" / name
         if path.is_file():
             return path
     raise LTVForecastError(
-        "the lifetimes package, which ships the CDNOW sample, is not there",
+        "the lifetimes package, which ships the CDNOW data, is not there",
         expected="lifetimes 0.11.3 or later, with its data files",
         remedy="install it: pip install lifetimes",
     )

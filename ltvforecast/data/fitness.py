@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import pandas as pd
 
 from ltvforecast.types import IntArray
 
-__all__ = ["fitness_warnings", "last_two_gaps", "wheat_morrison"]
+__all__ = ["GapPattern", "fitness_warnings", "gap_pattern", "last_two_gaps", "wheat_morrison"]
 
 FEW_REPEATERS = 50
 """Below it the likelihood of four purchase parameters is nearly flat."""
@@ -149,6 +150,58 @@ def last_two_gaps(purchases: pd.DataFrame) -> tuple[IntArray, IntArray]:
     return day[end - 1] - day[end - 2], day[end] - day[end - 1]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapPattern:
+    """How regular purchases are.
+
+    Attributes
+    ----------
+    k, error : float
+        Wheat-Morrison estimate of the Erlang shape, and its standard error if purchases are
+        purely random (k = 1).
+    customers : int
+        With two gaps or more.
+    typical_gap : float
+        Median of the last two, in days.
+    """
+
+    k: float
+    error: float
+    customers: int
+    typical_gap: float
+
+
+def gap_pattern(purchases: pd.DataFrame) -> GapPattern | None:
+    """Estimate how regular purchases are, and how surely.
+
+    Parameters
+    ----------
+    purchases : pandas.DataFrame
+        ``customer_id``, ``day``.
+
+    Returns
+    -------
+    GapPattern or None
+        None with fewer than 30 customers with two gaps: they tell nothing.
+
+    Examples
+    --------
+    >>> weekly = pd.DataFrame({"customer_id": np.repeat(np.arange(40), 3), "day": [0, 7, 14] * 40})
+    >>> gap_pattern(weekly).k > 100, gap_pattern(weekly[:60]) is None
+    (True, True)
+    """
+    first, last = last_two_gaps(purchases)
+    if len(first) < MIN_GAP_PAIRS:
+        return None
+    return GapPattern(
+        k=wheat_morrison(first, last, grid=1.0),
+        # Var M = 1/12 and Var (M - 1/2)^2 = 1/180 under k = 1, and dk/dV = -1/(8 V^2) = -18.
+        error=float(18.0 * np.sqrt(1.0 / (180.0 * len(first)))),
+        customers=len(first),
+        typical_gap=float(np.median(np.concatenate([first, last]))),
+    )
+
+
 def _few_repeaters(table: pd.DataFrame) -> str:
     repeaters = int((table["frequency"] > 0).sum())
     if repeaters >= FEW_REPEATERS:
@@ -176,25 +229,22 @@ def _short_history(table: pd.DataFrame) -> str:
 
 
 def _gap_pattern(purchases: pd.DataFrame) -> str:
-    first, last = last_two_gaps(purchases)
-    if len(first) < MIN_GAP_PAIRS:
+    found = gap_pattern(purchases)
+    if found is None:
         return ""
-    k = wheat_morrison(first, last, grid=1.0)
-    # Var M = 1/12 and Var (M - 1/2)^2 = 1/180 under k = 1, and dk/dV = -1/(8 V^2) = -18.
-    error = 18.0 * np.sqrt(1.0 / (180.0 * len(first)))
+    k, error, customers = found.k, found.error, found.customers
     if k > max(REGULAR, 1.0 + 2.0 * error):
-        gap = float(np.median(np.concatenate([first, last])))
         return (
             f"regular purchase cycle: gaps between purchases are far more even than random "
-            f"(Wheat-Morrison k = {k:.1f} from {len(first):,} customers, 1 is random; typical gap "
-            f"{gap:.0f} days), so a missed order means more than the model thinks and customers "
-            "who have gone are believed in too long; look yourself at customers more than two gaps "
-            "late, and try the forecast on an earlier as-of date before relying on it"
+            f"(Wheat-Morrison k = {k:.1f} from {customers:,} customers, 1 is random; typical gap "
+            f"{found.typical_gap:.0f} days), so a missed order means more than the model thinks "
+            "and customers who have gone are believed in too long; look yourself at customers more "
+            "than two gaps late, and try the forecast on an earlier as-of date before relying on it"
         )
     if k < min(CLUMPY, 1.0 - 2.0 * error):
         return (
             f"clumpy purchases: they come in bursts (Wheat-Morrison k = {k:.2f} from "
-            f"{len(first):,} customers, 1 is random), so purchase counts will vary more than the "
+            f"{customers:,} customers, 1 is random), so purchase counts will vary more than the "
             "intervals say; merge the orders of one burst into one transaction"
         )
     return ""

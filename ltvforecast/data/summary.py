@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -125,7 +126,14 @@ def summarize(
             [customers, history],
             [*shares[2:], partner_customers],
         ),
+        transactions=_until(known, as_of_day),
     )
+
+
+def _until(transactions: Transactions, day: int) -> Transactions:
+    """Leave out every row dated after a day; nothing is copied if there is none."""
+    later = transactions.frame["day"] > day
+    return replace(transactions, frame=transactions.frame[~later]) if later.any() else transactions
 
 
 def customer_table(frame: IntoFrame, *, as_of_day: int) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from ltvforecast.data.transactions import read_transactions
 from ltvforecast.engines.local import available_workers
 from ltvforecast.errors import ConfigError, ForecastError
 from ltvforecast.evaluate.baselines import BASELINES
+from ltvforecast.evaluate.fit_programme import LayerChoice
 from ltvforecast.evaluate.origins import plan_origins, window_days
 from ltvforecast.evaluate.records import MODEL, Evaluation
 from ltvforecast.evaluate.replay import Replay, ReplaySettings, replay_origin
@@ -26,7 +27,13 @@ from ltvforecast.evaluate.table import (
     pool_scores,
     score_rows,
 )
-from ltvforecast.fitting.fit_model import Method, PurchaseModel, SpendModel
+from ltvforecast.fitting.fit_model import (
+    CalendarChoice,
+    DependenceChoice,
+    Method,
+    PurchaseModel,
+    SpendModel,
+)
 from ltvforecast.forecast.horizon import parse_horizon
 from ltvforecast.types import DEFAULT_SEED, Horizon, TimeUnit, Transactions
 
@@ -49,6 +56,9 @@ def backtest(
     method: Method = "laplace",
     model: PurchaseModel = "bg-nbd",
     spend: SpendModel = "gamma-gamma",
+    dependence: DependenceChoice = "auto",
+    calendar: CalendarChoice = "auto",
+    layers: LayerChoice = "auto",
     draws: int = 1000,
     seed: int = DEFAULT_SEED,
     workers: int | None = None,
@@ -71,7 +81,7 @@ def backtest(
         Of ``ltvforecast.evaluate.baselines.BASELINES``; all by default.
     segments : mapping of str to str, optional
         Segment of each partner, for the segment mean.
-    attribution, time_unit, method, model, spend, draws, seed
+    attribution, time_unit, method, model, spend, dependence, calendar, layers, draws, seed
         As in :func:`ltvforecast.summarize`, :func:`ltvforecast.fit` and
         :func:`ltvforecast.predict`.
     workers : int, optional
@@ -128,6 +138,9 @@ def backtest(
         method=method,
         model=model,
         spend=spend,
+        dependence=dependence,
+        calendar=calendar,
+        layers=layers,
         draws=draws,
         seed=seed,
         workers=None if threads == 1 else 1,
@@ -239,6 +252,9 @@ def _evaluation(
             "method": settings.method,
             "model": settings.model,
             "spend": settings.spend,
+            "dependence": settings.dependence,
+            "calendar": settings.calendar if isinstance(settings.calendar, str) else "given",
+            "layers": settings.layers,
             "draws": settings.draws,
             "seed": settings.seed,
             "crps_estimator": CRPS_ESTIMATOR,

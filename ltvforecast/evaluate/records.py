@@ -1,4 +1,4 @@
-"""The frozen record of a backtest."""
+"""The frozen records of a backtest, and of models side by side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from ltvforecast.types import Horizon
 
-__all__ = ["COVERAGE_LEVELS", "MODEL", "PROGRAMME", "Evaluation"]
+__all__ = ["COVERAGE_LEVELS", "MODEL", "PROGRAMME", "Comparison", "Evaluation"]
 
 COVERAGE_LEVELS = (50, 80, 90, 95)
 """Interval levels that are scored, in percent."""
@@ -65,3 +65,36 @@ class Evaluation:
         shown = self.pooled[self.pooled["level"] == "partner"].sort_values("crps")
         columns = ["method", "wape", "bias", "crps", "coverage_50", "coverage_90", "gini"]
         return str(shown[columns].to_html(index=False, escape=True, float_format="{:.3f}".format))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Models side by side: how they predict customers they have not seen, and past forecasts.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        ``compare.csv``, one row a specification: ``spec``, its options, for ``purchase`` and for
+        ``spend`` ``..._elpd_loo, ..._elpd_loo_se, ..._elpd_diff, ..._elpd_diff_se, ..._p_loo,
+        ..._elpd_waic, ..._high_k_hat``, and the scores of partner forecasts at past dates
+        ``wape, bias, crps, crps_diff, crps_diff_se, coverage_50, coverage_90``. A difference is
+        to the best of those it can be compared with (the best has 0); missing: not comparable.
+    scores : pandas.DataFrame
+        Pooled scores of the rolling origins for every specification and level.
+    sentences : tuple of str
+        What the differences say, in plain words.
+    notes : tuple of str
+        What was refused and why, and what can't be trusted.
+    settings : mapping
+        What was asked for, seed and all.
+    """
+
+    table: pd.DataFrame
+    scores: pd.DataFrame
+    sentences: tuple[str, ...]
+    notes: tuple[str, ...]
+    settings: Mapping[str, object]
+
+    def _repr_html_(self) -> str:
+        columns = ["spec", "purchase_elpd_diff", "spend_elpd_diff", "wape", "crps", "coverage_90"]
+        return str(self.table[columns].to_html(index=False, escape=True))

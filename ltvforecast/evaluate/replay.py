@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,18 @@ from ltvforecast.data.refunds import net_refunds
 from ltvforecast.data.summary import summarize
 from ltvforecast.errors import ConvergenceError, ForecastError, SummaryError
 from ltvforecast.evaluate.baselines import History, baseline_forecast, history_until
+from ltvforecast.evaluate.fit_programme import LayerChoice, fit
+from ltvforecast.evaluate.hindcast import known_at
 from ltvforecast.evaluate.outcome import Outcome, outcome_after
 from ltvforecast.evaluate.past_errors import earlier_origins, error_draws
 from ltvforecast.evaluate.records import MODEL
-from ltvforecast.fitting.fit_model import Method, PurchaseModel, SpendModel, fit
+from ltvforecast.fitting.fit_model import (
+    CalendarChoice,
+    DependenceChoice,
+    Method,
+    PurchaseModel,
+    SpendModel,
+)
 from ltvforecast.forecast.predict import predict
 from ltvforecast.types import (
     CustomerSummary,
@@ -34,7 +42,6 @@ __all__ = [
     "MethodForecast",
     "Replay",
     "ReplaySettings",
-    "known_at",
     "replay_origin",
 ]
 
@@ -61,6 +68,9 @@ class ReplaySettings:
     method: Method
     model: PurchaseModel
     spend: SpendModel
+    dependence: DependenceChoice
+    calendar: CalendarChoice
+    layers: LayerChoice
     draws: int
     seed: int
     workers: int | None
@@ -131,24 +141,6 @@ class Replay:
     outcome: Outcome
     forecasts: tuple[MethodForecast, ...]
     refused: Mapping[str, str]
-
-
-def known_at(transactions: Transactions, day: int) -> Transactions:
-    """Leave out every row dated after a day, refunds too.
-
-    Parameters
-    ----------
-    transactions : Transactions
-    day : int
-        Days since 1970-01-01; known at its end.
-
-    Returns
-    -------
-    Transactions
-        The account of the reading stays as it is: it is of no use at an earlier date.
-    """
-    frame = transactions.frame
-    return replace(transactions, frame=frame[frame["day"] <= day])
 
 
 def replay_origin(
@@ -242,8 +234,12 @@ def _model_forecast(
         method=settings.method,
         model=settings.model,
         spend=settings.spend,
+        dependence=settings.dependence,
+        calendar=settings.calendar,
+        layers=settings.layers,
         draws=settings.draws,
         seed=settings.seed,
+        workers=settings.workers,
         progress=progress,
     )
     forecast = predict(

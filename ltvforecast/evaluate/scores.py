@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr
 from scipy.stats import rankdata
 
 from ltvforecast.errors import ForecastError
@@ -17,6 +18,7 @@ __all__ = [
     "coverage",
     "crps_from_draws",
     "crps_from_quantiles",
+    "crps_normal",
     "decile_lift",
     "interval_score",
     "mean_absolute_error",
@@ -181,6 +183,39 @@ def crps_from_quantiles(
         y, np.ascontiguousarray(q.T), _vector(probabilities), backend="numpy"
     )
     return np.asarray(scores, dtype=np.float64)
+
+
+def crps_normal(actual: npt.ArrayLike, mean: npt.ArrayLike, sd: npt.ArrayLike) -> FloatArray:
+    """Continuous ranked probability score of normal distributions.
+
+    Parameters
+    ----------
+    actual, mean, sd : array_like, shape (n,)
+        ``sd`` positive.
+
+    Returns
+    -------
+    float64 array, shape (n,)
+        In the unit of ``actual``; smaller is better.
+
+    References
+    ----------
+    Gneiting, Raftery, Westveld & Goldman (2005), Monthly Weather Review 133, 1098-1118, eq. 5.
+
+    Notes
+    -----
+    Written out, and not taken from the scoring library: estimation calls it in every fit, and
+    importing that library takes seconds.
+
+    Examples
+    --------
+    >>> bool(abs(crps_normal([0.0], [0.0], [1.0])[0] - (2**0.5 - 1) / np.pi**0.5) < 1e-12)
+    True
+    """
+    y, centre, spread = _vector(actual), _vector(mean), _vector(sd)
+    z = (y - centre) / spread
+    density = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+    return np.asarray(spread * (z * (2 * ndtr(z) - 1) + 2 * density - 1 / math.sqrt(math.pi)))
 
 
 def interval_score(

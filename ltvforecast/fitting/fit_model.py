@@ -9,15 +9,18 @@ from typing import Literal, get_args
 import numpy as np
 
 from ltvforecast.errors import ConfigError, SummaryError
+from ltvforecast.fitting.calendar import CalendarChoice, fit_calendar, history_on_clock
+from ltvforecast.fitting.dependence import estimate_dependence
 from ltvforecast.fitting.purchase import fit_purchase
 from ltvforecast.fitting.spend import fit_spend
 from ltvforecast.types import CustomerSummary, FitSettings, FittedModel
 
-__all__ = ["Method", "PurchaseModel", "SpendModel", "fit"]
+__all__ = ["CalendarChoice", "DependenceChoice", "Method", "PurchaseModel", "SpendModel", "fit"]
 
 Method = Literal["laplace", "mle"]
 PurchaseModel = Literal["bg-nbd"]
 SpendModel = Literal["gamma-gamma", "gamma-gamma-mean"]
+DependenceChoice = Literal["auto", "off"]
 
 _MOST_DRAWS = 100_000
 
@@ -28,6 +31,8 @@ def fit(
     method: Method = "laplace",
     model: PurchaseModel = "bg-nbd",
     spend: SpendModel = "gamma-gamma",
+    dependence: DependenceChoice = "auto",
+    calendar: CalendarChoice = "auto",
     draws: int = 1000,
     seed: int = 20_260_101,
     progress: Callable[[str, int, int], None] | None = None,
@@ -46,6 +51,16 @@ def fit(
         Purchase process.
     spend : {"gamma-gamma", "gamma-gamma-mean"}
         Likelihood of every amount, or the published one of the mean repeat purchase.
+    dependence : {"auto", "off"}
+        ``auto``: estimate whether frequent buyers spend more per purchase or less, and forecast
+        accordingly where the evidence is clear
+        (:func:`ltvforecast.fitting.dependence.estimate_dependence`); not with
+        ``gamma-gamma-mean``. ``off``: take the two as unrelated.
+    calendar : {"auto", "off"} or Calendar
+        ``auto``: measure customers' time on a seasonal clock where more than a year of history
+        shows one (:func:`ltvforecast.fitting.calendar.fit_calendar`). A
+        :class:`ltvforecast.types.Calendar` gives the index, or events such as closures and
+        campaigns beside which the season is estimated. ``off``: all days are alike.
     draws : int
         Posterior draws to keep, 1 to 100,000; a point fit is one draw whatever is asked.
     seed : int
@@ -72,7 +87,9 @@ def fit(
     Fader, Hardie & Lee (2005), Marketing Science 24(2), 275-284; Fader & Hardie (2013), The
     gamma-gamma model of monetary value, note 025.
     """
-    settings = _settings(method=method, model=model, spend=spend, draws=draws, seed=seed)
+    settings = _settings(
+        method=method, model=model, spend=spend, dependence=dependence, draws=draws, seed=seed
+    )
     customers = summary.customers
     if len(customers) == 0:
         raise SummaryError(
@@ -81,20 +98,18 @@ def fit(
             remedy="choose a later as-of date, or check which rows were rejected",
         )
     tell = progress or _silent
-    purchase_seed, spend_seed = np.random.SeedSequence(seed).spawn(2)
+    seeds = [np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(4)]
     tell("fitting purchases", 0, 2)
-    purchase = fit_purchase(
-        customers["frequency"].to_numpy(dtype=np.float64),
-        customers["recency"].to_numpy(dtype=np.float64),
-        customers["T"].to_numpy(dtype=np.float64),
-        method=method,
-        draws=draws,
-        rng=np.random.default_rng(purchase_seed),
-    )
+    clock = fit_calendar(summary, calendar, draws=None if method == "mle" else draws, rng=seeds[3])
+    x, t_x, T = history_on_clock(summary, clock)
+    purchase = fit_purchase(x, t_x, T, method=method, draws=draws, rng=seeds[0])
     tell("fitting spend", 1, 2)
-    spending = fit_spend(
-        customers, method=method, spend=spend, draws=draws, rng=np.random.default_rng(spend_seed)
-    )
+    spending = fit_spend(customers, method=method, spend=spend, draws=draws, rng=seeds[1])
+    related = None
+    if dependence == "auto" and spend == "gamma-gamma":
+        related = estimate_dependence(
+            customers.assign(recency=t_x, T=T), purchase, spending, rng=seeds[2]
+        )
     tell("fitted", 2, 2)
     return FittedModel(
         purchase=purchase,
@@ -102,6 +117,8 @@ def fit(
         summary=summary,
         settings=settings,
         package_version=_installed_version(),
+        dependence=related,
+        calendar=clock,
     )
 
 
@@ -110,12 +127,19 @@ def _silent(_label: str, _done: int, _total: int) -> None:
 
 
 def _settings(
-    *, method: Method, model: PurchaseModel, spend: SpendModel, draws: int, seed: int
+    *,
+    method: Method,
+    model: PurchaseModel,
+    spend: SpendModel,
+    dependence: DependenceChoice,
+    draws: int,
+    seed: int,
 ) -> FitSettings:
     for name, value, choices in (
         ("method", method, get_args(Method)),
         ("model", model, get_args(PurchaseModel)),
         ("spend", spend, get_args(SpendModel)),
+        ("dependence", dependence, get_args(DependenceChoice)),
     ):
         if value not in choices:
             raise ConfigError(
@@ -130,7 +154,9 @@ def _settings(
                 expected=f"a whole number from {low:,} to {high:,}",
                 remedy=f"choose another value for {name}",
             )
-    return FitSettings(method=method, model=model, spend=spend, draws=draws, seed=seed)
+    return FitSettings(
+        method=method, model=model, spend=spend, dependence=dependence, draws=draws, seed=seed
+    )
 
 
 def _installed_version() -> str:

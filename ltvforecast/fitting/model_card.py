@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
 from ltvforecast.fitting.model_record import parameter_summary
 from ltvforecast.fitting.priors import PURCHASE_PRIOR, SPEND_PRIOR
-from ltvforecast.types import FittedModel, PurchaseFit, SpendFit
+from ltvforecast.types import Dependence, FitChecks, FittedModel, Layers, PurchaseFit, SpendFit
 
 __all__ = ["model_card"]
 
@@ -34,10 +35,10 @@ _METHODS = {
 
 _LIMITS = """\
 - It forecasts customers already known on the as-of date, not those yet to come.
-- It takes customers' habits as lasting: no season, no trend, no campaign.
+- It takes customers' habits as lasting: no trend, and no season or campaign but those of the
+  seasonal clock above.
 - It says that a customer who bought once is still active, because in this model customers can only
   stop after a repeat purchase. Read the probability to buy in a horizon instead.
-- It takes how often customers buy and what they spend as unrelated.
 - It takes purchases as irregular. Customers on a fixed cycle are forecast less sharply than they
   could be.
 """
@@ -70,12 +71,18 @@ def model_card(model: FittedModel) -> str:
         "## Diagnostics",
         _diagnostics("Purchase process", model.purchase),
         _diagnostics("Spend", model.spend),
+        _dependence(model.dependence),
+        f"Seasonal clock: {_prose(model.calendar.how)}.",
+        "## What past forecasts taught",
+        _layers(model.layers),
         "## Limits",
-        _LIMITS.rstrip(),
+        _limits(model.dependence),
     ]
     if summary.warnings:
         warnings = "\n".join(f"- {_prose(warning)}" for warning in summary.warnings)
         parts += ["Found in these data:", warnings]
+    if model.checks.done:
+        parts += ["## Fit checks", _check_table(model.checks)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -139,6 +146,108 @@ def _parameter_table(model: FittedModel) -> str:
             numbers = " | ".join(f"{row[key]:.4g}" for key in ("mean", "sd", "q05", "q50", "q95"))
             lines.append(f"| {name} | {numbers} | {says} |")
     return "\n".join(lines)
+
+
+def _layers(layers: Layers | None) -> str:
+    if layers is None:
+        return (
+            "Nothing: no forecast was tried at past dates. Ranges are the model's own claim, and "
+            "leave out that programmes drift."
+        )
+    text = [f"How: {_prose(layers.how)}."]
+    if layers.estimates:
+        text.append(
+            "On top of the model's draws come three layers, each of which can be switched off in "
+            "`predict`. *Correction*: the programme's forecast is multiplied by the exponential of "
+            "the mean log error of past forecasts, shrunk as if four more had been exact. "
+            "*Combination*: a partner's share is a weighted mean of the model's and of its recent "
+            "revenue; weight and smoothing are those with the lowest CRPS of past partner totals, "
+            "used only if lower than without by more than a standard error. *Width*: a factor that "
+            "all partners of a draw share (log t; its variance a scaled inverse chi-squared, with "
+            "a drift of 14 % a year as prior worth two past forecasts), a factor on the spread of "
+            "partner totals, and a swing of each partner, again by the CRPS of past totals."
+        )
+        text.append(_layer_table(layers))
+    if layers.track_record:
+        text.append(
+            "How right the forecasts were, partners of 20 customers or more, layers learnt only "
+            "from what had ended before each date:"
+        )
+        text.append(_record_table(layers))
+    return "\n\n".join(text)
+
+
+def _layer_table(layers: Layers) -> str:
+    header = "horizon|past forecasts|correction|programme spread (df)|partner width|swing|"
+    header += "weight of recent revenue|smoothing"
+    rows = [
+        (
+            f"{each.horizon_days:g} days",
+            f"{each.windows}",
+            f"{each.correction:+.1%}",
+            f"{each.programme_spread:.3f} ({each.freedom:.1f})",
+            f"{each.partner_width:.2f}",
+            f"{each.partner_swing:.2f}",
+            f"{each.weight:g}",
+            "same window last year"
+            if each.recent == "last_year"
+            else f"half-life {each.half_life_days:g} days",
+        )
+        for each in layers.estimates
+    ]
+    return _table(header.split("|"), rows)
+
+
+def _record_table(layers: Layers) -> str:
+    header = "horizon|past forecasts|partner totals|inside 50 %|80 %|90 %|WAPE|"
+    header += "WAPE of the last window carried forward|programme bias"
+    rows = [
+        (
+            f"{each.horizon_days:g} days",
+            f"{each.windows}",
+            f"{each.partners}",
+            f"{each.coverage_50:.1%}",
+            f"{each.coverage_80:.1%}",
+            f"{each.coverage_90:.1%}",
+            f"{each.wape:.3f}",
+            f"{each.wape_last_window:.3f}",
+            f"{each.bias:+.1%}",
+        )
+        for each in layers.track_record
+    ]
+    return _table(header.split("|"), rows)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _dependence(dependence: Dependence | None) -> str:
+    if dependence is None:
+        return "How often customers buy and what they spend: no relation was looked for."
+    return (
+        f"How often customers buy and what they spend: {_prose(dependence.how)} Gaussian copula "
+        "of purchase rate and spend level, by the likelihood of first purchases (likelihood "
+        f"ratio {dependence.likelihood_ratio:.1f})."
+    )
+
+
+def _limits(dependence: Dependence | None) -> str:
+    if dependence is not None and dependence.used:
+        unrelated = "- It takes how easily customers stop as unrelated to what they spend."
+    else:
+        unrelated = "- It takes how often customers buy and what they spend as unrelated."
+    return _LIMITS + unrelated
+
+
+def _check_table(checks: FitChecks) -> str:
+    lines = ["| check | verdict | found | what to do |", "|---|---|---|---|"]
+    for check in checks.done:
+        texts = (check.name.replace("_", " "), check.verdict, check.sentence, check.remedy)
+        lines.append("| " + " | ".join(_prose(text) for text in texts) + " |")
+    left_out = [f"Not checked: {_prose(text)}." for text in checks.left_out]
+    return "\n\n".join(["\n".join(lines), *left_out])
 
 
 def _diagnostics(title: str, fit: PurchaseFit | SpendFit) -> str:

@@ -14,13 +14,20 @@ from ltvforecast.types import (
     Account,
     AccountLine,
     Allocation,
+    Calendar,
     CustomerSummary,
+    Dependence,
     Diagnostics,
+    FitCheck,
+    FitChecks,
     FitSettings,
     FittedModel,
     FloatArray,
+    LayerEstimate,
+    Layers,
     PurchaseFit,
     SpendFit,
+    TrackRecord,
 )
 
 __all__ = ["fitted_model", "model_record", "parameter_summary"]
@@ -67,6 +74,10 @@ def model_record(model: FittedModel) -> dict[str, Any]:
         },
         "account": _account_record(summary.account),
         "warnings": list(summary.warnings),
+        "checks": _checks_record(model.checks),
+        "layers": None if model.layers is None else _layers_record(model.layers),
+        "dependence": None if model.dependence is None else _dependence_record(model.dependence),
+        "calendar": _calendar_record(model.calendar),
     }
 
 
@@ -143,6 +154,10 @@ def fitted_model(
         summary=_summary(record, tables),
         settings=FitSettings(**record["settings"]),
         package_version=record["package_version"],
+        checks=_checks(record.get("checks", {"done": (), "left_out": ()})),
+        layers=_layers(record.get("layers")),
+        dependence=_dependence(record.get("dependence"), draws),
+        calendar=_calendar(record.get("calendar"), draws),
     )
 
 
@@ -187,6 +202,91 @@ def _diagnostics_record(diagnostics: Diagnostics) -> dict[str, Any]:
 
 def _diagnostics(record: Mapping[str, Any]) -> Diagnostics:
     return Diagnostics(**{**record, "flags": tuple(record["flags"])})
+
+
+def _dependence_record(dependence: Dependence) -> dict[str, Any]:
+    """Give all but the draws, which stand beside those of the parameters."""
+    return {name: value for name, value in asdict(dependence).items() if name != "draws"}
+
+
+def _dependence(
+    record: Mapping[str, Any] | None, draws: Mapping[str, FloatArray]
+) -> Dependence | None:
+    return None if record is None else Dependence(**record, draws=draws["rho"][:, 0])
+
+
+def _calendar_record(calendar: Calendar) -> dict[str, Any]:
+    return {
+        "kind": calendar.kind,
+        "index": calendar.index.tolist(),
+        "events": [
+            {"start_date": first.isoformat(), "end_date": last.isoformat(), "factor": factor}
+            for first, last, factor in calendar.events
+        ],
+        "how": calendar.how,
+    }
+
+
+def _calendar(record: Mapping[str, Any] | None, draws: Mapping[str, FloatArray]) -> Calendar:
+    """Put the calendar together; models saved before there was one have it off."""
+    if record is None:
+        return Calendar(how="off: saved by an earlier version")
+    return Calendar(
+        kind=record["kind"],
+        index=np.array(record["index"], dtype=np.float64),
+        draws=draws["season"][:, 0] if "season" in draws else np.empty((0, 0)),
+        events=tuple(
+            (
+                dt.date.fromisoformat(event["start_date"]),
+                dt.date.fromisoformat(event["end_date"]),
+                float(event["factor"]),
+            )
+            for event in record["events"]
+        ),
+        how=record["how"],
+    )
+
+
+def _layers_record(layers: Layers) -> dict[str, Any]:
+    return {**asdict(layers), "origins": [day.isoformat() for day in layers.origins]}
+
+
+def _layers(record: Mapping[str, Any] | None) -> Layers | None:
+    if record is None:
+        return None
+    return Layers(
+        estimates=tuple(LayerEstimate(**each) for each in record["estimates"]),
+        track_record=tuple(TrackRecord(**each) for each in record["track_record"]),
+        origins=tuple(dt.date.fromisoformat(day) for day in record["origins"]),
+        how=record["how"],
+    )
+
+
+def _checks_record(checks: FitChecks) -> dict[str, Any]:
+    return {
+        "done": [
+            {
+                "name": check.name,
+                "verdict": check.verdict,
+                "size": check.size,
+                "p_value": check.p_value,
+                "sentence": check.sentence,
+                "remedy": check.remedy,
+                "table": {str(name): check.table[name].tolist() for name in check.table},
+            }
+            for check in checks.done
+        ],
+        "left_out": list(checks.left_out),
+    }
+
+
+def _checks(record: Mapping[str, Any]) -> FitChecks:
+    return FitChecks(
+        done=tuple(
+            FitCheck(**{**check, "table": pd.DataFrame(check["table"])}) for check in record["done"]
+        ),
+        left_out=tuple(record["left_out"]),
+    )
 
 
 def _account_record(account: Account) -> dict[str, Any]:

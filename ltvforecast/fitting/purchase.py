@@ -29,7 +29,7 @@ from ltvforecast.fitting.purchase_likelihood import (
 )
 from ltvforecast.types import FloatArray, PurchaseFit
 
-__all__ = ["fit_purchase"]
+__all__ = ["fit_purchase", "purchase_mode"]
 
 _WHAT = "the purchase process"
 _EXACT_ROWS = 8_000
@@ -123,6 +123,40 @@ def fit_purchase(
         log_likelihood=float(log_likelihood(optimum.theta[None, :], table)[0]) - shift,
         diagnostics=diagnostics,
     )
+
+
+def purchase_mode(x: npt.ArrayLike, t_x: npt.ArrayLike, T: npt.ArrayLike) -> dict[str, float]:
+    """Most probable parameters of BG/NBD, from at most 30,000 of the customers: a quick look.
+
+    Parameters
+    ----------
+    x, t_x, T : array_like, shape (n_customers,)
+        As in :func:`fit_purchase`.
+
+    Returns
+    -------
+    dict of str to float
+        ``r, alpha, a, b``; ``alpha`` in the unit of ``T``.
+
+    Raises
+    ------
+    ConvergenceError
+        There is nothing to fit.
+    SummaryError
+        A history is impossible.
+
+    Examples
+    --------
+    >>> sorted(purchase_mode([0, 1, 3], [0, 4, 20], [30, 30, 25]))
+    ['a', 'alpha', 'b', 'r']
+    """
+    rows = unique_rows(x, t_x, T)
+    _refuse_hopeless(rows, "laplace")
+    rows = thin_rows(rows, customers=_PILOT_CUSTOMERS)
+    unit = float(np.sum(rows.T * rows.weight) / rows.weight.sum())
+    rows = rows.rescaled(unit)
+    theta = _maximum(purchase_table(rows), _starts(rows), posterior=True).theta
+    return {name: float(value) for name, value in _named(theta, unit).items()}
 
 
 def _named(theta: FloatArray, unit: float) -> dict[str, FloatArray]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaincc
 
+from ltvforecast.forecast.dependence import SpendFactors
 from ltvforecast.forecast.expectation import ExpectedPurchases
 from ltvforecast.forecast.intervals import (
     interval_names,
@@ -42,6 +43,8 @@ class Programme:
         Powers of two: money, and expected purchases, in one quantum.
     highest_spend : float
         What a customer's average purchase can't exceed; infinite for no limit.
+    dependence : SpendFactors or None
+        How customers' spend depends on how often they buy; None if it does not.
     earned_rate : float
         Margin less commission.
     levels : tuple of int
@@ -62,6 +65,7 @@ class Programme:
     money_quantum: float
     count_quantum: float
     highest_spend: float
+    dependence: SpendFactors | None
     earned_rate: float
     levels: tuple[int, ...]
     seed: int
@@ -108,10 +112,13 @@ def _simulate_slice(
 ) -> None:
     customers = Customers(*(values[place] for values in programme.customers))
     draws = programme.draws
-    p_alive, p_buy = _probabilities(customers, draws, programme.clock.edges[-1])
+    p_alive, p_buy = _probabilities(customers, draws, programme.clock.edges[:, -1])
     alive_purchases, alive_discounted = programme.expected.purchases(customers.x, customers.T)
     purchases = p_alive * alive_purchases
-    spend = _expected_spend(customers, draws, programme.highest_spend)
+    factor = np.ones(p_alive.shape)
+    if programme.dependence is not None:
+        factor = programme.dependence.of(customers)
+    spend = _expected_spend(customers, draws, programme.highest_spend) * factor
     revenue, worth = purchases * spend, p_alive * alive_discounted * spend
     some = slice(None, None, max(1, len(draws.r) // VARIANCE_DRAWS))
     programme.variances[place] = _variances(
@@ -130,7 +137,7 @@ def _simulate_slice(
         totals,
     )
     shape = p_alive.shape
-    paths = Paths(p_alive, p_buy, np.zeros(shape), np.zeros(shape), np.zeros(shape))
+    paths = Paths(p_alive, p_buy, factor, np.zeros(shape), np.zeros(shape), np.zeros(shape))
     simulate_customers(
         stream,
         customers,
@@ -149,12 +156,12 @@ def _simulate_slice(
 
 
 def _probabilities(
-    customers: Customers, draws: Draws, horizon: float
+    customers: Customers, draws: Draws, horizon: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """P(alive), and P(a purchase in the horizon, given alive), shape (customer, draw).
 
     Fader, Hardie and Lee (2008), "Computing P(alive) using the BG/NBD model", and the Lomax
-    survival of the time to the next purchase.
+    survival of the time to the next purchase; ``horizon`` has one entry for all draws or each.
     """
     x, t_x, T = (values[:, None] for values in customers[:3])
     idle = np.log1p((T - t_x) / (draws.alpha + t_x))

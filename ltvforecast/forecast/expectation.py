@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ltvforecast.forecast.records import Draws
+from ltvforecast.forecast.records import DiscountLag, Draws
 from ltvforecast.forecast.simulate import interpolate
 from ltvforecast.formulas import bgnbd
 from ltvforecast.types import FloatArray, IntArray
@@ -98,7 +98,13 @@ class ExpectedPurchases:
 
 
 def tabulate_purchases(
-    x: FloatArray, T: FloatArray, draws: Draws, *, horizon: float, discount: float
+    x: FloatArray,
+    T: FloatArray,
+    draws: Draws,
+    *,
+    horizon: float | FloatArray,
+    discount: float,
+    lag: DiscountLag | None = None,
 ) -> ExpectedPurchases:
     """Compute the table for these customers and parameter draws.
 
@@ -107,10 +113,12 @@ def tabulate_purchases(
     x, T : float64 array, shape (n_customers,)
     draws : Draws
         Parameters, each of shape (draw,).
-    horizon : float
-        In the model's time unit.
+    horizon : float or float64 array, shape (1,) or (draw,)
+        In the model's time unit, on the clock.
     discount : float
         Continuous rate per time unit; with 0 both tables are the same.
+    lag : DiscountLag, optional
+        Where the clock is not the calendar.
 
     Returns
     -------
@@ -120,10 +128,16 @@ def tabulate_purchases(
     -----
     Ages are spread by ``log(min alpha + T)`` and high frequencies by ``log x``, in which the
     logarithm of the expectation is nearly linear at both ends. The number of nodes is raised
-    until the formula is met to a millionth halfway between them.
+    until the formula is met to a millionth halfway between them. Discounting by the calendar is
+    the closed form with discounting on the clock, and a small correction: the purchase rate
+    summed over ``lag``.
     """
+    horizon = np.atleast_1d(np.asarray(horizon, dtype=np.float64))
     shift = float(draws.alpha.min())
-    trial = Draws(*(values[_spread(len(values))] for values in draws))
+    some = _spread(len(draws.r))
+    trial, trial_horizon = Draws(*(values[some] for values in draws)), horizon
+    if len(horizon) > 1:
+        trial_horizon = horizon[some]
     few, many = np.unique(x[x < EXACT_BELOW]), x[x >= EXACT_BELOW]
     log_age = _log_range(shift + T)
     ends = np.unique([x.min(), x.max()])
@@ -132,24 +146,26 @@ def tabulate_purchases(
         return np.maximum(np.exp(y) - shift, 0.0)
 
     def at_ages(y: FloatArray) -> FloatArray:
-        return np.moveaxis(_log_purchases(ends, age(y), trial, horizon, 0.0), 1, 0)
+        return np.moveaxis(_log_purchases(ends, age(y), trial, trial_horizon, 0.0), 1, 0)
 
     ages = age(chebyshev_nodes(*log_age, _enough_nodes(*log_age, at_ages)))
 
     def at_frequencies(y: FloatArray) -> FloatArray:
-        return _log_purchases(np.exp(y), ages[[0, -1]], trial, horizon, 0.0)
+        return _log_purchases(np.exp(y), ages[[0, -1]], trial, trial_horizon, 0.0)
 
     log_x, rows = (0.0, 0.0), few
     if len(many):
         log_x = _log_range(many)
         nodes = chebyshev_nodes(*log_x, _enough_nodes(*log_x, at_frequencies))
         rows = np.concatenate([few, np.exp(nodes)])
-    plain = _log_purchases(rows, ages, draws, horizon, 0.0)
+    plain = discounted = _log_purchases(rows, ages, draws, horizon, 0.0)
+    if discount != 0:
+        discounted = _log_purchases(rows, ages, draws, horizon, discount)
+        if lag is not None:
+            discounted = np.log(np.exp(discounted) + _lagged(rows, ages, draws, lag))
     return ExpectedPurchases(
         plain=plain,
-        discounted=(
-            _log_purchases(rows, ages, draws, horizon, discount) if discount != 0 else plain
-        ),
+        discounted=discounted,
         few=few,
         log_x=log_x,
         shift=shift,
@@ -162,7 +178,7 @@ def _log_range(values: FloatArray) -> tuple[float, float]:
 
 
 def _log_purchases(
-    x: FloatArray, T: FloatArray, draws: Draws, horizon: float, discount: float
+    x: FloatArray, T: FloatArray, draws: Draws, horizon: FloatArray, discount: float
 ) -> FloatArray:
     """Logarithm of the formula on a grid, shape (x, T, draw), piece by piece."""
     result = np.empty((len(x) * len(T), len(draws.r)))
@@ -183,6 +199,16 @@ def _log_purchases(
         )
     np.maximum(result, 1e-300, out=result)
     return np.log(result, out=result).reshape(len(x), len(T), -1)
+
+
+def _lagged(x: FloatArray, T: FloatArray, draws: Draws, lag: DiscountLag) -> FloatArray:
+    """Purchase rate summed over the lag, on a grid: shape (x, T, draw)."""
+    result = np.zeros((len(x), len(T), len(draws.r)))
+    for times, weights in zip(lag.times, lag.weights, strict=True):
+        result += weights * bgnbd.purchase_rate(
+            times, x[:, None, None], T[:, None], draws.r, draws.alpha, draws.a, draws.b
+        )
+    return result
 
 
 def _spread(count: int) -> IntArray:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ltvforecast.forecast.horizon import Periods
 from ltvforecast.forecast.intervals import interval_columns, interval_names, tail_probabilities
+from ltvforecast.forecast.layers import LayeredDraws
 from ltvforecast.forecast.prepare import PROGRAMME
 from ltvforecast.forecast.records import Totals
 from ltvforecast.forecast.value import earned_rate
@@ -18,8 +19,10 @@ from ltvforecast.types import CustomerSummary, FloatArray, ForecastSpec, IntArra
 
 __all__ = [
     "GroupDraws",
+    "layered_partners",
     "partner_draws",
     "programme_draws",
+    "programme_of",
     "roll_up_partners",
     "roll_up_periods",
     "roll_up_programme",
@@ -104,6 +107,51 @@ def programme_draws(totals: Totals, factors: FloatArray, *, quantum: float) -> G
         active_customers=totals.customers[:, None].astype(np.float64),
         expected_revenue=totals.expected_revenue.sum(axis=0)[:, None] * quantum,
         expected_discounted=totals.expected_discounted.sum(axis=0)[:, None] * quantum,
+    )
+
+
+def layered_partners(draws: GroupDraws, layered: LayeredDraws) -> GroupDraws:
+    """Put the layers on the partners' draws; what is active stays active.
+
+    Parameters
+    ----------
+    draws : GroupDraws
+        The model's own, of shape (draw, partner).
+    layered : LayeredDraws
+
+    Returns
+    -------
+    GroupDraws
+    """
+    return GroupDraws(
+        existing_revenue=layered.revenue,
+        discounted=draws.discounted * layered.factor,
+        active_customers=draws.active_customers,
+        expected_revenue=draws.expected_revenue * layered.mean_factor,
+        expected_discounted=draws.expected_discounted * layered.mean_factor,
+    )
+
+
+def programme_of(partners: GroupDraws, active_customers: FloatArray) -> GroupDraws:
+    """Add up the partners' draws to the programme's, of shape (draw, 1).
+
+    Parameters
+    ----------
+    partners : GroupDraws
+        Of shape (draw, partner).
+    active_customers : float64 array, shape (draw, 1)
+        Of the programme: who buys through several partners counts once.
+
+    Returns
+    -------
+    GroupDraws
+    """
+    return GroupDraws(
+        existing_revenue=partners.existing_revenue.sum(axis=1, keepdims=True),
+        discounted=partners.discounted.sum(axis=1, keepdims=True),
+        active_customers=active_customers,
+        expected_revenue=partners.expected_revenue.sum(axis=1, keepdims=True),
+        expected_discounted=partners.expected_discounted.sum(axis=1, keepdims=True),
     )
 
 
@@ -247,6 +295,7 @@ def roll_up_periods(
     quantum: float,
     partner_ids: tuple[str, ...],
     ranked: pd.DataFrame,
+    factor: FloatArray | None = None,
 ) -> pd.DataFrame:
     """Build the period table: first the programme, then the partners as ranked.
 
@@ -259,6 +308,8 @@ def roll_up_periods(
     partner_ids : tuple of str
     ranked : pandas.DataFrame
         The partner table, for its order.
+    factor : float64 array, shape (draw, partner), optional
+        Of the layers.
 
     Returns
     -------
@@ -267,10 +318,15 @@ def roll_up_periods(
     """
     partners, draws, count = totals.revenue.shape
     step = max(1, CHUNK // (draws * count))
-    pieces = [interval_columns("revenue", _money(totals.revenue.sum(axis=0), quantum), spec.levels)]
+    programme = np.zeros((draws, count))
+    pieces = []
     for first in range(0, partners, step):
-        piece = np.moveaxis(totals.revenue[first : first + step], 1, 0).reshape(draws, -1)
-        pieces.append(interval_columns("revenue", _money(piece, quantum), spec.levels))
+        piece = _money(np.moveaxis(totals.revenue[first : first + step], 1, 0), quantum)
+        if factor is not None:
+            piece *= factor[:, first : first + step, None]
+        programme += piece.sum(axis=1)
+        pieces.append(interval_columns("revenue", piece.reshape(draws, -1), spec.levels))
+    pieces.insert(0, interval_columns("revenue", programme, spec.levels))
     values = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
     table = pd.DataFrame(
         {

@@ -17,10 +17,19 @@ from ltvforecast.errors import ConfigError
 from ltvforecast.forecast.blocks import Programme, result_columns, simulate_block
 from ltvforecast.forecast.horizon import Periods, parse_horizon, split_periods
 from ltvforecast.forecast.intervals import check_levels
+from ltvforecast.forecast.layers import (
+    LayeredDraws,
+    applied_layers,
+    choose_estimate,
+    layer_draws,
+    recent_revenue,
+)
 from ltvforecast.forecast.partners import (
     GroupDraws,
+    layered_partners,
     partner_draws,
     programme_draws,
+    programme_of,
     reaches_back,
     roll_up_partners,
     roll_up_periods,
@@ -39,10 +48,11 @@ from ltvforecast.types import (
     ForecastSpec,
     Horizon,
     IntArray,
+    LayerEstimate,
     PartnerForecast,
 )
 
-__all__ = ["predict"]
+__all__ = ["predict", "simulated_totals"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -62,6 +72,7 @@ def predict(
     draws: int = 1000,
     levels: Sequence[int] = (50, 80, 90),
     seed: int = 20_260_101,
+    layers: Sequence[str] | None = None,
     workers: int | None = None,
     block_size: int | None = None,
     progress: Progress | None = None,
@@ -83,6 +94,9 @@ def predict(
     seed : int
         The same seed gives the same forecast, bit for bit, whatever ``workers``,
         ``block_size`` and the order of the customers.
+    layers : sequence of str, optional
+        What past forecasts taught, of ``combination``, ``correction`` and ``width`` (see
+        :mod:`ltvforecast.forecast.layers`); all by default, an empty one for the bare model.
     workers : int, optional
         Threads; by default one for each processor, at most 8.
     block_size : int, optional
@@ -119,14 +133,50 @@ def predict(
         levels=check_levels(levels),
         economics=check_economics(Economics() if economics is None else economics),
         seed=_whole("seed", seed, least=0),
+        layers=applied_layers(layers),
     )
     periods = split_periods(spec.horizon, summary.as_of)
     programme, order = prepare_programme(model, spec, periods)
+    with simulated_totals(
+        programme,
+        partners=len(summary.partner_ids),
+        draws=spec.draws,
+        periods=len(periods),
+        workers=workers,
+        block_size=block_size,
+        progress=progress,
+    ) as totals:
+        return _forecast(
+            model, spec, periods=periods, programme=programme, order=order, totals=totals
+        )
+
+
+@contextmanager
+def simulated_totals(
+    programme: Programme,
+    *,
+    partners: int,
+    draws: int,
+    periods: int,
+    workers: int | None = None,
+    block_size: int | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Totals]:
+    """Simulate every customer of a programme, and add up; the totals live as long as the block.
+
+    Parameters
+    ----------
+    programme : Programme
+        Its customers' results are filled in.
+    partners, draws, periods : int
+    workers, block_size, progress
+        As in :func:`predict`.
+    """
     threads = min(available_workers(), MAX_WORKERS) if workers is None else workers
-    size = max(1, len(summary) // BLOCKS) if block_size is None else block_size
+    size = max(1, len(programme.results) // BLOCKS) if block_size is None else block_size
     blocks = bucket_blocks(programme.bucket_start, _whole("block_size", size, least=1))
     threads = min(_whole("workers", threads, least=1), len(blocks))
-    with _tallies(threads, len(summary.partner_ids), spec.draws, len(periods)) as tallies:
+    with _tallies(threads, partners, draws, periods) as tallies:
         run_blocks(
             partial(simulate_block, programme=programme),
             blocks,
@@ -134,10 +184,7 @@ def predict(
             label="simulating customers",
             progress=progress,
         )
-        totals = _merge(tallies)
-        return _forecast(
-            model, spec, periods=periods, programme=programme, order=order, totals=totals
-        )
+        yield _merge(tallies)
 
 
 def _horizon(horizon: str | Horizon, summary: CustomerSummary) -> Horizon:
@@ -197,10 +244,15 @@ def _forecast(
     by_partner = partner_draws(
         totals, factors, quantum=quantum, programme_share=summary.programme_share
     )
+    whole = programme_draws(totals, factors, quantum=quantum)
+    layered = _layered(model, spec, by_partner)
+    if layered is not None:
+        by_partner = layered_partners(by_partner, layered)
+        whole = programme_of(by_partner, whole.active_customers)
     partners = roll_up_partners(summary, by_partner, spec)
     return PartnerForecast(
         partners=partners,
-        customers=_customer_table(summary, programme, order),
+        customers=_customer_table(summary, programme, order, scale=_correction(model, spec)),
         periods=roll_up_periods(
             totals,
             periods,
@@ -208,13 +260,10 @@ def _forecast(
             quantum=quantum,
             partner_ids=summary.partner_ids,
             ranked=partners,
+            factor=None if layered is None else layered.factor,
         ),
         programme=roll_up_programme(
-            summary,
-            spec,
-            table=partners,
-            partners=by_partner,
-            programme=programme_draws(totals, factors, quantum=quantum),
+            summary, spec, table=partners, partners=by_partner, programme=whole
         ),
         draws=_draw_set(by_partner, programme.earned_rate, spec, summary.partner_ids),
         history=summary.history.reset_index(drop=True),
@@ -225,13 +274,53 @@ def _forecast(
     )
 
 
+def _estimate(model: FittedModel, spec: ForecastSpec) -> LayerEstimate | None:
+    """Look up what past forecasts taught for this horizon; None if none was tried."""
+    if model.layers is None or not spec.layers:
+        return None
+    return choose_estimate(model.layers, spec.horizon.days)
+
+
+def _layered(model: FittedModel, spec: ForecastSpec, by_partner: GroupDraws) -> LayeredDraws | None:
+    estimate = _estimate(model, spec)
+    if estimate is None:
+        return None
+    summary = model.summary
+    recent = recent_revenue(
+        summary.history,
+        summary.partner_ids,
+        as_of=summary.as_of,
+        days=spec.horizon.days,
+        estimate=estimate,
+    )
+    return layer_draws(
+        by_partner.existing_revenue,
+        estimate=estimate,
+        recent=recent,
+        customers=summary.partner_customers,
+        names=spec.layers,
+        seed=spec.seed,
+    )
+
+
+def _correction(model: FittedModel, spec: ForecastSpec) -> float:
+    """Factor on every customer's money: the one layer that concerns all alike."""
+    estimate = _estimate(model, spec)
+    if estimate is None or "correction" not in spec.layers:
+        return 1.0
+    return float(np.exp(estimate.correction))
+
+
 def _customer_table(
-    summary: CustomerSummary, programme: Programme, order: IntArray
+    summary: CustomerSummary, programme: Programme, order: IntArray, *, scale: float
 ) -> pd.DataFrame:
     results = np.empty_like(programme.results)
     results[order] = programme.results
     known = ["customer_id", "partner_id", "frequency", "recency", "T", "monetary_value"]
     forecast = pd.DataFrame(results, columns=result_columns(programme.levels))
+    if scale != 1.0:
+        money = forecast.columns.str.startswith(("future_revenue", "ltv"))
+        forecast.loc[:, money] *= scale
     table = pd.concat([summary.customers[known].reset_index(drop=True), forecast], axis=1)
     return table.sort_values("customer_id", ignore_index=True)
 

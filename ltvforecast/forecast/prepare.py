@@ -7,11 +7,14 @@ import pandas as pd
 
 from ltvforecast.errors import ForecastError
 from ltvforecast.forecast.blocks import Programme, result_columns
+from ltvforecast.forecast.dependence import SpendFactors, tabulate_factors
 from ltvforecast.forecast.expectation import ExpectedPurchases, tabulate_purchases
-from ltvforecast.forecast.horizon import DAYS_PER_MONTH, Periods
-from ltvforecast.forecast.records import Clock, Customers, Destinations, Draws
+from ltvforecast.forecast.exposure import chosen_rows, forecast_clock
+from ltvforecast.forecast.horizon import Periods
+from ltvforecast.forecast.records import Customers, Destinations, Draws
 from ltvforecast.forecast.streams import BucketOrder, order_by_bucket
-from ltvforecast.forecast.value import daily_discount, earned_rate, period_factors
+from ltvforecast.forecast.value import daily_discount, earned_rate
+from ltvforecast.formulas.clock import DAYS_PER_UNIT, operational_history
 from ltvforecast.types import (
     CustomerSummary,
     FittedModel,
@@ -32,7 +35,6 @@ __all__ = [
 
 PROGRAMME = "__programme__"
 """Stands for the whole programme where a partner's id would stand."""
-DAYS_PER_UNIT = {"day": 1.0, "week": 7.0, "month": DAYS_PER_MONTH}
 QUANTUM_BITS = 44
 
 SPEND_LIMIT = 3.0
@@ -69,15 +71,16 @@ def prepare_programme(
     _check_spend(customers, draws, summary.customers["customer_id"].iloc[places.order])
     unit = DAYS_PER_UNIT[summary.time_unit]
     discount = daily_discount(spec.economics)
+    clock, lag = forecast_clock(model, periods, draws=spec.draws, discount=discount)
     expected = tabulate_purchases(
         customers.x,
         customers.T,
         draws,
-        horizon=spec.horizon.days / unit,
+        horizon=clock.edges[:, -1],
         discount=discount * unit,
+        lag=lag,
     )
     money, count = _expected_totals(customers, draws, expected)
-    clock = Clock(periods.edges_days / unit, period_factors(periods.edges_days, discount))
     programme = Programme(
         customers=customers,
         draws=draws,
@@ -88,6 +91,9 @@ def prepare_programme(
         money_quantum=choose_quantum(money),
         count_quantum=choose_quantum(count),
         highest_spend=highest_spend(customers),
+        dependence=_dependence(
+            model, customers, horizon=float(np.mean(clock.edges[:, -1])), draws=spec.draws
+        ),
         earned_rate=earned_rate(spec.economics),
         levels=spec.levels,
         seed=spec.seed,
@@ -178,12 +184,23 @@ def choose_draws(model: FittedModel, count: int) -> Draws:
                 expected="positive, finite parameters",
                 remedy="fit again; see the diagnostics of the fit",
             )
-        if count <= len(values):
-            rows = np.arange(count) * len(values) // count
-        else:
-            rows = np.arange(count) % len(values)
-        chosen[name] = np.ascontiguousarray(values[rows])
+        chosen[name] = np.ascontiguousarray(values[chosen_rows(len(values), count)])
     return Draws(**chosen)
+
+
+def _dependence(
+    model: FittedModel, customers: Customers, *, horizon: float, draws: int
+) -> SpendFactors | None:
+    found = model.dependence
+    if found is None or not found.used:
+        return None
+    return tabulate_factors(
+        customers,
+        {**model.purchase.point, **model.spend.point},
+        found.draws[chosen_rows(len(found.draws), draws)],
+        horizon=horizon,
+        highest_spend=highest_spend(customers),
+    )
 
 
 def spend_statistics(customers: pd.DataFrame, spend: SpendFit) -> tuple[FloatArray, FloatArray]:
@@ -219,6 +236,14 @@ def _customers(model: FittedModel, order: IntArray) -> Customers:
     number, total = spend_statistics(table, model.spend)
     x, t_x, T = (
         table[name].to_numpy(dtype=np.float64, copy=True) for name in ("frequency", "recency", "T")
+    )
+    t_x, T = operational_history(
+        t_x,
+        T,
+        as_of_day=int(np.datetime64(model.summary.as_of, "D").astype(np.int64)),
+        days_per_unit=DAYS_PER_UNIT[model.summary.time_unit],
+        index=model.calendar.index,
+        events=model.calendar.event_days,
     )
     return Customers(x, t_x, T, number.copy(), total.copy())
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
 from ltvforecast.forecast.horizon import Periods
+from ltvforecast.forecast.layers import choose_estimate
 from ltvforecast.types import (
     Account,
     Allocation,
+    Calendar,
     Diagnostics,
     FittedModel,
     FloatArray,
@@ -100,6 +103,50 @@ def build_provenance(
         "account": _account_facts(summary.account),
         "warnings": [*summary.warnings, *flags, *warnings],
         "self_check": dict(self_check),
+        "layers": _layer_facts(model, spec),
+        "dependence": _dependence_facts(model),
+        "calendar": _calendar_facts(model.calendar),
+    }
+
+
+def _calendar_facts(calendar: Calendar) -> dict[str, object]:
+    """Tell the season and the events that the figures contain."""
+    return {
+        "kind": calendar.kind,
+        "index": [float(value) for value in calendar.index],
+        "events": [
+            {"start_date": first.isoformat(), "end_date": last.isoformat(), "factor": factor}
+            for first, last, factor in calendar.events
+        ],
+        "how": calendar.how,
+    }
+
+
+def _dependence_facts(model: FittedModel) -> dict[str, object] | None:
+    """Tell whether frequent buyers spend more, and whether the figures take it into account."""
+    found = model.dependence
+    if found is None:
+        return None
+    return {
+        "rho": found.rho,
+        "sd": found.sd,
+        "likelihood_ratio": found.likelihood_ratio,
+        "used": found.used,
+        "how": found.how,
+    }
+
+
+def _layer_facts(model: FittedModel, spec: ForecastSpec) -> dict[str, object] | None:
+    """Tell what past forecasts taught, what of it is in the figures, and how right they were."""
+    layers = model.layers
+    if layers is None:
+        return None
+    return {
+        "on": list(spec.layers),
+        "how": layers.how,
+        "origins": [day.isoformat() for day in layers.origins],
+        "estimate": asdict(choose_estimate(layers, spec.horizon.days)),
+        "track_record": [asdict(each) for each in layers.track_record],
     }
 
 

@@ -9,7 +9,16 @@ import numpy as np
 
 from ltvforecast.types import FloatArray, IntArray
 
-__all__ = ["Clock", "Customers", "Destinations", "Draws", "Paths", "Totals", "new_totals"]
+__all__ = [
+    "Clock",
+    "Customers",
+    "Destinations",
+    "DiscountLag",
+    "Draws",
+    "Paths",
+    "Totals",
+    "new_totals",
+]
 
 
 class Draws(NamedTuple):
@@ -52,10 +61,24 @@ class Destinations(NamedTuple):
 
 
 class Clock(NamedTuple):
-    """Period edges (period + 1) in the model's unit, and discount factors (period)."""
+    """Period edges (draw, period + 1) on the clock in the model's unit, and discount factors.
+
+    One row of edges serves all draws. ``factors`` (period,) discount by the calendar.
+    """
 
     edges: FloatArray
     factors: FloatArray
+
+
+class DiscountLag(NamedTuple):
+    """How discounting by the calendar differs from discounting on the clock.
+
+    At ``times`` (piece, draw) of the clock, in the model's unit, ``weights`` (piece, draw) are the
+    difference of the two discount factors times the length of the piece.
+    """
+
+    times: FloatArray
+    weights: FloatArray
 
 
 class Totals(NamedTuple):
@@ -82,12 +105,14 @@ class Totals(NamedTuple):
 class Paths(NamedTuple):
     """Futures of some customers, each of shape (customer, draw).
 
-    Given: ``p_alive`` and ``p_buy`` (a purchase in the horizon, given alive). Filled in:
+    Given: ``p_alive``, ``p_buy`` (a purchase in the horizon, given alive) and ``spend_factor`` (on
+    all amounts, see :mod:`ltvforecast.forecast.dependence`). Filled in:
     ``purchases``, ``revenue`` and ``discounted`` (both in quanta).
     """
 
     p_alive: FloatArray
     p_buy: FloatArray
+    spend_factor: FloatArray
     purchases: FloatArray
     revenue: FloatArray
     discounted: FloatArray

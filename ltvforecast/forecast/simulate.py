@@ -228,6 +228,7 @@ def _simulate_customer(
     operation, which is as long as a random number takes.
     """
     x, T, edges = customers.x[i], customers.T[i], clock.edges
+    own = 1 if len(edges) > 1 else 0
     revenue, active, seen = totals.revenue, totals.active, totals.seen
     cumulative = np.empty(len(base))
     novel = np.zeros((2, MOST_NOVEL + 1), dtype=np.int64)
@@ -240,9 +241,19 @@ def _simulate_customer(
         if uniform >= probability:
             continue
         shape, rate = draws.r[m] + x, draws.alpha[m] + T
-        time = _first_time(uniform / probability, paths.p_buy[i, m], shape, rate, edges[-1])
+        time = _first_time(
+            uniform / probability, paths.p_buy[i, m], shape, rate, edges[m * own, -1]
+        )
         begin, end, bought = _count_purchases(
-            stream, time, shape + 1.0, rate + time, draws.a[m], draws.b[m] + x, edges, counts
+            stream,
+            time,
+            shape + 1.0,
+            rate + time,
+            draws.a[m],
+            draws.b[m] + x,
+            edges,
+            m * own,
+            counts,
         )
         paths.purchases[i, m] = bought
         totals.purchases[m] += bought
@@ -254,6 +265,7 @@ def _simulate_customer(
             p * (draws.v[m] + customers.spend_sum[i]) / highest_spend,
         )
         scale = (draws.v[m] + customers.spend_sum[i]) / (level * quantum)
+        scale *= paths.spend_factor[i, m]
         if not single:
             _draw_shares(stream, base, concentration, bought, cumulative)
             reach[0] = -1.0
@@ -323,15 +335,22 @@ def _count_purchases(
     a: float,
     b: float,
     edges: FloatArray,
+    row: int,
     counts: IntArray,
 ) -> tuple[int, int, int]:
-    """Count purchases by period, the first being at ``time``.
+    """Count purchases by period, the first being at ``time``; ``row`` of the edges holds.
 
     Returns the range of periods in which ``counts`` is filled in, and the sum.
     """
-    periods = len(edges) - 1
-    horizon = edges[-1]
-    begin = min(max(int(np.searchsorted(edges, time)) - 1, 0), periods - 1)
+    periods = edges.shape[1] - 1
+    horizon = edges[row, periods]
+    begin, after = 0, periods
+    while after - begin > 1:
+        middle = (begin + after) // 2
+        if edges[row, middle] < time:
+            begin = middle
+        else:
+            after = middle
     counts[begin] = 1
     pace = stream.standard_gamma(shape) / rate
     if shape / rate * (horizon - time) <= 10 + 2 * (periods - begin):
@@ -342,7 +361,7 @@ def _count_purchases(
             time += stream.standard_exponential() / pace
             if not time < horizon:
                 return begin, now + 1, survived
-            while time > edges[now + 1]:
+            while time > edges[row, now + 1]:
                 now += 1
                 counts[now] = 0
             counts[now] += 1
@@ -355,12 +374,12 @@ def _count_purchases(
             counts[j] = 0
         if left <= 0:
             return begin, j + 1, total
-        mean = min(pace * (edges[j + 1] - time), LARGEST_MEAN)
+        mean = min(pace * (edges[row, j + 1] - time), LARGEST_MEAN)
         more = int(min(float(stream.poisson(mean)), left))
         counts[j] += more
         total += more
         left -= more
-        time = edges[j + 1]
+        time = edges[row, j + 1]
     return begin, periods, total
 
 

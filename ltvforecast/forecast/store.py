@@ -184,6 +184,7 @@ def _spec_record(spec: ForecastSpec) -> dict[str, object]:
             "discount_rate": spec.economics.discount_rate,
         },
         "seed": spec.seed,
+        "layers": list(spec.layers),
     }
 
 
@@ -194,4 +195,5 @@ def _spec(record: dict[str, Any]) -> ForecastSpec:
         levels=tuple(record["levels"]),
         economics=Economics(**record["economics"]),
         seed=record["seed"],
+        layers=tuple(record.get("layers", ())),
     )

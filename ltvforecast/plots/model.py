@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 
+from ltvforecast.checks.frequency import purchase_frequencies
 from ltvforecast.errors import ConfigError
-from ltvforecast.formulas.bgnbd import purchase_count_pmf
 from ltvforecast.plots.style import (
     EMPHASIS,
     INK,
@@ -19,41 +18,9 @@ from ltvforecast.plots.style import (
 )
 from ltvforecast.types import FittedModel
 
-__all__ = ["plot_frequency_fit", "plot_posterior", "purchase_frequencies"]
+__all__ = ["plot_frequency_fit", "plot_posterior", "plot_season"]
 
-
-def purchase_frequencies(model: FittedModel, *, most: int = 7) -> pd.DataFrame:
-    """Count customers by repeat purchases, as seen and as the fitted model expects.
-
-    Parameters
-    ----------
-    model : FittedModel
-    most : int
-        Customers with this many repeat purchases or more are counted together.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``repeat_purchases`` (0 to ``most``), ``observed`` (int64) and ``expected`` (float64)
-        customers. Both add up to all customers.
-
-    Notes
-    -----
-    Expected are the customers' probabilities, each over its own age, added up at the point
-    estimate (Fader, Hardie & Lee 2005, figure 2).
-    """
-    frequency = model.summary.customers["frequency"].to_numpy(dtype=np.int64)
-    age, customers = np.unique(model.summary.customers["T"], return_counts=True)
-    counts = np.arange(most)
-    chances = purchase_count_pmf(counts[:, None], age[None, :], 0, 0.0, 0.0, **model.purchase.point)
-    expected = np.asarray(chances, dtype=np.float64) @ customers
-    return pd.DataFrame(
-        {
-            "repeat_purchases": np.arange(most + 1),
-            "observed": np.bincount(np.minimum(frequency, most), minlength=most + 1),
-            "expected": np.append(expected, max(0.0, len(frequency) - expected.sum())),
-        }
-    )
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def plot_frequency_fit(model: FittedModel, *, most: int = 7, ax: Axes | None = None) -> Axes:
@@ -129,4 +96,50 @@ def plot_posterior(model: FittedModel, *, parameter: str = "r", ax: Axes | None 
         ax.axvline(fit.point[parameter], color=INK, linestyle=(0, (4, 3)), linewidth=1.2)
     ax.set_xlabel(parameter)
     count_axis(ax.yaxis, "Draws")
+    return finish(ax, grid="y")
+
+
+def plot_season(model: FittedModel, *, level: int = 90, ax: Axes | None = None) -> Axes:
+    """Draw the seasonal clock: how fast customers buy in each part of the year.
+
+    Parameters
+    ----------
+    model : FittedModel
+    level : int
+        Of the band around it, in percent; a given index has none.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure without it.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The index by month or week, 1 being the mean of the year.
+
+    Raises
+    ------
+    ConfigError
+        The model has no season.
+    """
+    calendar = model.calendar
+    if len(calendar.index) == 0:
+        raise ConfigError(
+            f"a model without a season ({calendar.how})",
+            expected="a model with a seasonal clock",
+            remedy="fit with calendar='auto' and two years of history, or give an index",
+        )
+    ax = axes_or_new(ax)
+    place = np.arange(1, len(calendar.index) + 1)
+    if len(calendar.draws) > 1:
+        tail = (100 - level) / 2
+        low, high = np.percentile(calendar.draws, (tail, 100 - tail), axis=0)
+        ax.fill_between(place, low, high, color=VALUE, alpha=0.25, label=f"{level} % range")
+    ax.plot(place, calendar.index, color=EMPHASIS, marker="o", markersize=4, label="index")
+    ax.axhline(1.0, color=MUTED, linewidth=1.0)
+    if len(place) == len(_MONTHS):
+        ax.set_xticks(place, labels=_MONTHS)
+    else:
+        ax.set_xlabel("Week of the year")
+    ax.set_ylim(bottom=0.0)
+    ax.set_ylabel("Purchases, 1 = mean of the year")
+    ax.legend(frameon=False, labelcolor=INK)
     return finish(ax, grid="y")

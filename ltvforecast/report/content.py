@@ -10,6 +10,7 @@ from ltvforecast.report.data_account import data_quality, money_gap_micros
 from ltvforecast.report.document import Card, Fact, Report, Section
 from ltvforecast.report.explanation import glossary, method, provenance
 from ltvforecast.report.outlook import months, silence_words, watch_list
+from ltvforecast.report.past import nearest_record, past
 from ltvforecast.report.ranking import head_and_tail, partners
 from ltvforecast.report.wording import count, exact_money, long_date, odds, percent
 from ltvforecast.types import PartnerForecast
@@ -21,6 +22,7 @@ SECTIONS: Mapping[str, Callable[[Basis], Section]] = {
     "head-and-tail": head_and_tail,
     "watch-list": watch_list,
     "months": months,
+    "past": past,
     "data": data_quality,
     "method": method,
     "glossary": glossary,
@@ -128,9 +130,15 @@ def _scope(basis: Basis) -> tuple[Fact, ...]:
         Fact(
             term="Not known to the model",
             text=(
-                "Seasons, campaigns, price changes, partners that close, and anything that has not "
-                "happened before. The ranges hold if customers go on as they did; they have not "
-                "been tried against the past of these data."
+                "Campaigns, price changes, partners that close, and anything that has not happened "
+                "before. "
+                + (
+                    "The ranges were tried against the past of these data: see “Right and wrong "
+                    "before”."
+                    if nearest_record(basis)
+                    else "The ranges hold if customers go on as they did; they have not been tried "
+                    "against the past of these data."
+                )
             ),
         ),
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ltvforecast.plots.labels import display_name
 from ltvforecast.report.basis import Basis, told
 from ltvforecast.report.document import Fact, Section
+from ltvforecast.report.past import past_words
 from ltvforecast.report.wording import long_date, odds, percent, rounded
 
 __all__ = ["glossary", "method", "provenance"]
@@ -61,11 +62,11 @@ def method(basis: Basis) -> Section:
             text=(
                 "They contain how unsure the model's settings are, how customers differ, and "
                 "chance in purchases, stopping and spending. No customer's average purchase is "
-                "taken to exceed three times the highest average seen so far. The ranges take for "
-                "granted that customers go on behaving as they did. Seasons, campaigns, price "
-                "changes, a competitor, a partner that closes: the model knows nothing of them, "
-                "and if such a thing happens the outcome can fall outside the range more often "
-                "than stated."
+                "taken to exceed three times the highest average seen so far. "
+                + _beyond_the_model(basis)
+                + " Campaigns, price changes, a competitor, a partner that closes: the model knows "
+                "nothing of them, and a larger shock than the past had can put the outcome outside "
+                "the range more often than stated."
             ),
         ),
         Fact(
@@ -79,11 +80,7 @@ def method(basis: Basis) -> Section:
         ),
         Fact(
             term="Has the forecast been tried on the past?",
-            text=(
-                "Not in this report. A fair test forecasts from an earlier date and compares with "
-                "what came. Until that is done for these data, treat the ranges as the model's own "
-                "claim."
-            ),
+            text=past_words(basis),
         ),
         Fact(
             term="Customers with several partners",
@@ -91,6 +88,11 @@ def method(basis: Basis) -> Section:
             + " Whatever the rule, the partners add up to the programme, in every one of the "
             "futures played.",
         ),
+        Fact(
+            term="Do frequent buyers spend more?",
+            text=_relation(basis),
+        ),
+        Fact(term="Seasons", text=_season(basis)),
         Fact(
             term="Stopping is never seen",
             text=(
@@ -102,6 +104,36 @@ def method(basis: Basis) -> Section:
         ),
     )
     return Section(key="method", title="Method, and how to read it", facts=facts)
+
+
+def _season(basis: Basis) -> str:
+    found = basis.forecast.provenance.get("calendar")
+    if not isinstance(found, Mapping) or found.get("kind") == "off":
+        why = display_name(found.get("how"), width=600) if isinstance(found, Mapping) else "off"
+        return f"The forecast has no season: every day of the year counts the same ({why})."
+    return (
+        "The forecast counts time by a clock that runs faster in the strong part of the year and "
+        "slower in the weak part, and the ranges contain how unsure that clock is. It takes for "
+        "granted that the season keeps its shape and its dates, and that partners share it. "
+        f"This one: {display_name(found.get('how'), width=600)}."
+    )
+
+
+def _relation(basis: Basis) -> str:
+    found = basis.forecast.provenance.get("dependence")
+    if isinstance(found, Mapping):
+        return display_name(found.get("how"), width=600)
+    return "Not looked at: how often customers buy and what they spend are taken as unrelated."
+
+
+def _beyond_the_model(basis: Basis) -> str:
+    layers = basis.forecast.provenance.get("layers")
+    if isinstance(layers, Mapping) and "width" in basis.forecast.spec.layers:
+        return (
+            "They also contain how far programmes drift from what a model foresees, as far as "
+            "past forecasts on these data show it."
+        )
+    return "The ranges take for granted that customers go on behaving as they did."
 
 
 def _allocation(basis: Basis) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -203,8 +204,8 @@ def months(basis: Basis) -> Section:
         (
             "Bars and dots do not count the same customers. The bars contain those who were new "
             "at the time; the dots contain no new customers, and lose those who stop buying. "
-            "Where the dots lie lower, the gap is what new customers have to fill. Seasons, "
-            "campaigns and price changes are not in the forecast."
+            "Where the dots lie lower, the gap is what new customers have to fill. "
+            + _season_words(basis)
         ),
         _comparison(basis),
     ]
@@ -222,6 +223,15 @@ def months(basis: Basis) -> Section:
         ),
         tables=(_ahead_table(basis, unit), _past_table(basis, shown, len(past), unit)),
     )
+
+
+def _season_words(basis: Basis) -> str:
+    calendar = basis.forecast.provenance.get("calendar")
+    if not isinstance(calendar, Mapping) or calendar.get("kind") == "off":
+        return "Seasons, campaigns and price changes are not in the forecast."
+    known = " Known closures and campaigns are, too." if calendar.get("events") else ""
+    season = "The season is in the forecast." if calendar.get("index") else ""
+    return f"{season}{known} Price changes are not in it.".strip()
 
 
 def _comparison(basis: Basis) -> str:

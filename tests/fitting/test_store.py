@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 import re
 import warnings
@@ -8,13 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import xarray as xr
 
 from ltvforecast.errors import OutputExistsError, StoredFileError
 from ltvforecast.fitting.fit_model import fit
+from ltvforecast.fitting.model_record import fitted_model, model_record
 from ltvforecast.fitting.store import FORMAT_VERSION, load_model, save_model
-from ltvforecast.types import Allocation, FittedModel
+from ltvforecast.types import Allocation, Calendar, FittedModel
 from tests.fitting.made_summary import summary_of
 
 
@@ -245,3 +248,33 @@ def test_the_posterior_has_chain_and_draw(saved: Path) -> None:
     with xr.open_dataset(saved / "posterior.nc", group="posterior", engine="h5netcdf") as stored:
         assert dict(stored.sizes) == {"chain": 1, "draw": 500}
         assert "created_at" not in stored.attrs
+
+
+def test_a_seasonal_clock_comes_back_and_older_models_have_none(
+    cdnow_model: FittedModel, tmp_path: Path
+) -> None:
+    draws = np.random.default_rng(1).uniform(0.5, 2.0, (len(cdnow_model.purchase.draws["r"]), 12))
+    clock = Calendar(
+        kind="given",
+        index=draws.mean(axis=0),
+        draws=draws,
+        events=((dt.date(2025, 12, 24), dt.date(2026, 1, 1), 0.25),),
+        how="1 given events; a season",
+    )
+    model = dataclasses.replace(cdnow_model, calendar=clock)
+    save_model(model, tmp_path / "seasonal")
+    assert_same(load_model(tmp_path / "seasonal"), model)
+    assert "1 given events" in (tmp_path / "seasonal" / "MODEL_CARD.md").read_text()
+    record = model_record(cdnow_model)
+    del record["calendar"]
+    tables = {
+        name: pq.read_table(tmp_path / "seasonal" / f"{name}.parquet").to_pandas()
+        for name in ("summary", "shares", "partners", "history")
+    }
+    draws_then = {
+        str(name): values.to_numpy()[0][:, None]
+        for name, values in cdnow_model.posterior.data_vars.items()
+    }
+    old = fitted_model(record, tables, draws_then)
+    assert old.calendar.kind == "off"
+    assert "earlier version" in old.calendar.how

@@ -61,9 +61,9 @@ def simulate_one(
     values = dict(zip(("r", "alpha", "a", "b"), purchase, strict=True)) | spend
     draws = Draws(*(np.full(paths, values[name]) for name in Draws._fields))
     one = Customers(*(np.array([value]) for value in (*history, *known)))
-    p_alive, p_buy = _probabilities(one, draws, edges[-1])
+    p_alive, p_buy = _probabilities(one, draws, edges[-1:])
     zeros = [np.zeros((1, paths)) for _ in range(3)]
-    filled = Paths(p_alive, p_buy, *zeros)
+    filled = Paths(p_alive, p_buy, np.ones((1, paths)), *zeros)
     everywhere = np.ones(len(shares)) / len(shares) if programme is None else np.array(programme)
     totals = new_totals(len(everywhere), paths, len(edges) - 1)
     simulate_customers(
@@ -79,7 +79,7 @@ def simulate_one(
             novelty,
             concentration,
         ),
-        Clock(edges, period_factors(edges, delta)),
+        Clock(edges[None, :], period_factors(edges, delta)),
         quantum,
         highest_spend,
         filled,

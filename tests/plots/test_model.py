@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ltvforecast.checks.frequency import purchase_frequencies
 from ltvforecast.errors import ConfigError
-from ltvforecast.plots.model import plot_frequency_fit, plot_posterior, purchase_frequencies
+from ltvforecast.plots.model import plot_frequency_fit, plot_posterior, plot_season
 from ltvforecast.types import (
     Account,
     Allocation,
+    Calendar,
     CustomerSummary,
     Diagnostics,
     FitSettings,
@@ -83,15 +86,6 @@ def model_of(customers: pd.DataFrame) -> FittedModel:
     )
 
 
-def test_frequencies_reproduce_the_published_fit(cdnow: FittedModel) -> None:
-    """The chi-square of BG/NBD on these counts is 4.82 (Fader, Hardie & Lee 2005, section 4)."""
-    table = purchase_frequencies(cdnow, most=7)
-    assert table["observed"].sum() == 2357
-    assert table["expected"].sum() == pytest.approx(2357)
-    chi_square = ((table["observed"] - table["expected"]) ** 2 / table["expected"]).sum()
-    assert chi_square == pytest.approx(4.82, abs=0.02)
-
-
 def test_customers_without_age_are_expected_to_have_bought_once() -> None:
     customers = pd.DataFrame({"frequency": [0, 0], "recency": [0.0, 0.0], "T": [0.0, 0.0]})
     table = purchase_frequencies(model_of(customers), most=2)
@@ -113,3 +107,21 @@ def test_posterior_of_either_model(cdnow: FittedModel, ax: Axes) -> None:
     plot_posterior(cdnow, parameter="p", ax=Figure().add_subplot())
     with pytest.raises(ConfigError, match="'mu'"):
         plot_posterior(cdnow, parameter="mu", ax=ax)
+
+
+@pytest.mark.parametrize("bins", [12, 52])
+def test_the_season_is_drawn_with_its_band(cdnow: FittedModel, ax: Axes, bins: int) -> None:
+    index = 1.0 + 0.5 * np.sin(2.0 * np.pi * np.arange(bins) / bins)
+    draws = index * np.array([[0.9], [1.0], [1.1]])
+    seasonal = replace(cdnow, calendar=Calendar(kind="estimated", index=index, draws=draws))
+    plot_season(seasonal, ax=ax)
+    assert ax.lines[0].get_ydata().tolist() == index.tolist()
+    band = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.max() == pytest.approx(np.percentile(draws, 95, axis=0).max())
+    given = replace(cdnow, calendar=Calendar(kind="given", index=index))
+    assert not plot_season(given, ax=Figure().add_subplot()).collections
+
+
+def test_a_model_without_a_season_has_no_such_chart(cdnow: FittedModel, ax: Axes) -> None:
+    with pytest.raises(ConfigError, match="without a season"):
+        plot_season(cdnow, ax=ax)
