@@ -319,11 +319,14 @@ if TYPE_CHECKING:
     from ltvforecast.data.synthetic import simulate_programme
     from ltvforecast.data.transactions import read_transactions
     from ltvforecast.evaluate.backtest import backtest
-    from ltvforecast.evaluate.fit_programme import add_layers, fit
     from ltvforecast.evaluate.compare import compare
+    from ltvforecast.evaluate.fit_programme import add_layers, fit
     from ltvforecast.evaluate.score_forecast import score
     from ltvforecast.evaluate.store import save_comparison, save_evaluation, save_score
+    from ltvforecast.fitting.lifetimes_bridge import from_lifetimes
     from ltvforecast.fitting.pointwise import log_likelihood, to_inference_data
+    from ltvforecast.fitting.predictive import posterior_predictive, prior_predictive
+    from ltvforecast.fitting.prior_settings import read_priors
     from ltvforecast.fitting.store import load_model, save_model
     from ltvforecast.forecast.predict import predict
     from ltvforecast.forecast.store import load_forecast, save_forecast
@@ -350,6 +353,7 @@ __all__ = [
     "check_fit",
     "compare",
     "fit",
+    "from_lifetimes",
     "load_cdnow",
     "load_cdnow_sample",
     "load_complete_journey",
@@ -365,8 +369,11 @@ __all__ = [
     "plot_season",
     "plot_tracking",
     "plot_watch_list",
+    "posterior_predictive",
     "predict",
+    "prior_predictive",
     "read_calendar",
+    "read_priors",
     "read_transactions",
     "save_comparison",
     "save_evaluation",
@@ -387,9 +394,10 @@ _HOME = {
     "Economics": "types",
     "add_layers": "evaluate.fit_programme",
     "backtest": "evaluate.backtest",
-    "compare": "evaluate.compare",
     "check_fit": "checks.fit_checks",
+    "compare": "evaluate.compare",
     "fit": "evaluate.fit_programme",
+    "from_lifetimes": "fitting.lifetimes_bridge",
     "load_cdnow": "data.datasets",
     "load_cdnow_sample": "data.datasets",
     "load_complete_journey": "data.datasets",
@@ -401,12 +409,15 @@ _HOME = {
     "plot_frequency_fit": "plots.model",
     "plot_pareto": "plots.forecast",
     "plot_partner_intervals": "plots.forecast",
-    "plot_season": "plots.model",
     "plot_predictive_checks": "plots.checks",
+    "plot_season": "plots.model",
     "plot_tracking": "plots.checks",
     "plot_watch_list": "plots.forecast",
+    "posterior_predictive": "fitting.predictive",
     "predict": "forecast.predict",
+    "prior_predictive": "fitting.predictive",
     "read_calendar": "data.calendar_file",
+    "read_priors": "fitting.prior_settings",
     "read_transactions": "data.transactions",
     "save_comparison": "evaluate.store",
     "save_evaluation": "evaluate.store",

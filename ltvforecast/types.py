@@ -387,6 +387,8 @@ class FitSettings:
     dependence: Literal["auto", "off"] = "auto"
     draws: int = 1000
     seed: int = DEFAULT_SEED
+    priors: str = ""
+    """What the user changed about the priors, in words; empty for the default ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -577,16 +579,22 @@ class FittedModel:
         -------
         xarray.Dataset
             ``r, alpha, a, b, p, q, v, zero_share``, and ``rho`` and ``season`` (with a further
-            dimension ``bin``) if estimated; one chain.
+            dimension ``bin``) if estimated; one chain, or as many as were sampled.
         """
+        sampled = self.purchase.diagnostics.chains or 1
+        chains = sampled if len(self.purchase.draws["r"]) % sampled == 0 else 1
+
+        def by_chain(values: FloatArray) -> FloatArray:
+            return np.moveaxis(values.reshape(-1, chains, *values.shape[1:]), 1, 0)
+
         both = {**self.purchase.draws, **self.spend.draws}
         if self.dependence is not None:
             both["rho"] = self.dependence.draws[:, None]
         posterior = xr.Dataset(
-            {name: (("chain", "draw"), values[None, :, 0]) for name, values in both.items()}
+            {name: (("chain", "draw"), by_chain(values[:, 0])) for name, values in both.items()}
         )
         if len(self.calendar.draws):
-            posterior["season"] = (("chain", "draw", "bin"), self.calendar.draws[None])
+            posterior["season"] = (("chain", "draw", "bin"), by_chain(self.calendar.draws))
         return posterior
 
     def _repr_html_(self) -> str:

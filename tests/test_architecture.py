@@ -133,6 +133,7 @@ def test_formulas_know_only_arrays() -> None:
             "collections",
             "math",
             "numba",
+            "threading",
             "numpy",
             "scipy",
             "typing",

@@ -9,7 +9,7 @@ import pytest
 
 from ltvforecast.data.summary import summarize
 from ltvforecast.data.synthetic import simulate_programme
-from ltvforecast.fitting.fit_model import fit
+from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.forecast.predict import predict
 from ltvforecast.types import FloatArray
 
@@ -34,7 +34,7 @@ def errors(as_of: dt.date, *, days: int, customers: int, seed: int, draws: int) 
     came = float(programme.partners["future_purchases"].sum())
     off, auto = (
         predict(
-            fit(summary, calendar=asked, dependence="off", draws=200),
+            fit_model(summary, calendar=asked, dependence="off", draws=200),
             horizon="91d",
             draws=draws,
         )

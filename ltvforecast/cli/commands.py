@@ -130,8 +130,11 @@ def fit(
         Path | None, typer.Option(help="Folder of the model [default: models/NAME-OF-FILE].")
     ] = None,
     method: Annotated[
-        Literal["laplace", "mle"],
-        typer.Option(help="Posterior draws (laplace), or the likelihood's maximum only (mle)."),
+        Literal["laplace", "mle", "nuts", "advi", "lifetimes"],
+        typer.Option(
+            help="Posterior draws (laplace; nuts by PyMC; advi as a quick look), or one point: the "
+            "likelihood's maximum (mle, or by the lifetimes package)."
+        ),
     ] = "laplace",
     model: Annotated[Literal["bg-nbd"], typer.Option(help="Purchase process.")] = "bg-nbd",
     spend: Annotated[
@@ -144,6 +147,15 @@ def fit(
     ] = "auto",
     calendar: opt.Calendar = "auto",
     layers: opt.Layers = "auto",
+    priors: Annotated[
+        Path | None, typer.Option(help="TOML file with other priors, for nuts and advi.")
+    ] = None,
+    accept_unconverged: Annotated[
+        bool,
+        typer.Option(
+            "--accept-unconverged", help="Keep chains that have not converged, marked as such."
+        ),
+    ] = False,
     attribution: opt.Attribution = "share",
     time_unit: Annotated[
         Literal["day", "week", "month"], typer.Option(help="Unit of the model's parameters.")
@@ -179,6 +191,7 @@ def fit(
     from ltvforecast.data.calendar_file import read_choice
     from ltvforecast.data.summary import summarize
     from ltvforecast.evaluate.fit_programme import fit as fit_programme
+    from ltvforecast.fitting.prior_settings import DEFAULT_PRIORS, read_priors
     from ltvforecast.fitting.store import save_model
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
@@ -216,6 +229,8 @@ def fit(
             dependence=dependence,
             calendar=known_calendar,
             layers=layers,
+            priors=DEFAULT_PRIORS if priors is None else read_priors(priors),
+            accept_unconverged=accept_unconverged,
             draws=draws,
             seed=seed,
             workers=workers,

@@ -23,7 +23,7 @@ from ltvforecast.evaluate.side_by_side import (
     information_sentences,
     score_sentences,
 )
-from ltvforecast.fitting.fit_model import fit
+from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.information import (
     Information,
     compare_information,
@@ -185,6 +185,7 @@ def _replayed(
             method=spec.settings.method,
             model=spec.settings.model,
             spend=spec.settings.spend,
+            dependence=spec.settings.dependence,
             layers="off",
             draws=asked.draws,
             seed=asked.seed,
@@ -214,11 +215,12 @@ def _information(
 ) -> dict[Part, Information]:
     """Fit to all data and leave customers out; what is not possible goes to ``refused``."""
     try:
-        model: FittedModel = fit(
+        model: FittedModel = fit_model(
             summary,
             method=spec.settings.method,
             model=spec.settings.model,
             spend=spec.settings.spend,
+            dependence=spec.settings.dependence,
             draws=asked.draws,
             seed=asked.seed,
         )

@@ -15,8 +15,9 @@ from ltvforecast.fitting.fit_model import (
     Method,
     PurchaseModel,
     SpendModel,
+    fit_model,
 )
-from ltvforecast.fitting.fit_model import fit as fit_model
+from ltvforecast.fitting.prior_settings import DEFAULT_PRIORS, Priors
 from ltvforecast.types import CustomerSummary, FittedModel
 
 __all__ = ["LayerChoice", "add_layers", "fit"]
@@ -36,6 +37,8 @@ def fit(
     dependence: DependenceChoice = "auto",
     calendar: CalendarChoice = "auto",
     layers: LayerChoice = "auto",
+    priors: Priors = DEFAULT_PRIORS,
+    accept_unconverged: bool = False,
     draws: int = 1000,
     seed: int = 20_260_101,
     workers: int | None = None,
@@ -47,7 +50,7 @@ def fit(
     ----------
     summary : CustomerSummary
         What :func:`ltvforecast.summarize` gives.
-    method, model, spend, dependence, calendar, draws, seed
+    method, model, spend, dependence, calendar, priors, accept_unconverged, draws, seed
         See :func:`ltvforecast.fitting.fit_model.fit_model`.
     layers : {"auto", "off"}
         Whether to try forecasts at past dates, and learn from them by how much to correct and
@@ -84,6 +87,8 @@ def fit(
         spend=spend,
         dependence=dependence,
         calendar=calendar,
+        priors=priors,
+        accept_unconverged=accept_unconverged,
         draws=draws,
         seed=seed,
         progress=progress,

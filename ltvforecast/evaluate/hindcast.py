@@ -16,8 +16,7 @@ from ltvforecast.data.refunds import net_refunds
 from ltvforecast.data.summary import summarize
 from ltvforecast.errors import LTVForecastError
 from ltvforecast.evaluate.outcome import outcome_after
-from ltvforecast.fitting.fit_model import CalendarChoice
-from ltvforecast.fitting.fit_model import fit as fit_model
+from ltvforecast.fitting.fit_model import POINT_METHODS, CalendarChoice, fit_model
 from ltvforecast.forecast.windows import simulate_windows
 from ltvforecast.types import (
     CustomerSummary,
@@ -38,8 +37,6 @@ SHORTEST_HISTORY = 28
 WHOLE_WEEKS_FROM = 21
 SHORTEST_WINDOW = 7
 DRAWS = 200
-POINT_METHODS = ("mle", "lifetimes")
-"""Fits without uncertainty of the parameters; all others are tried by the quickest posterior."""
 MOST_CUSTOMERS = 150_000
 """In larger programmes past forecasts are tried on so many customers, taken at random."""
 

@@ -178,7 +178,9 @@ def learn_estimate(past: Sequence[Evidence], days: float, *, shares: bool = True
 
     Notes
     -----
-    Shorter windows count for as much as their part of the horizon. Combination: the weight and
+    Shorter windows count for as much as their part of the horizon. What is recent tells less of a
+    longer window: a weight learnt from shorter ones is cut by the root of their part of it.
+    Combination: the weight and
     kind of recent level with the lowest CRPS of partner totals, the programme's own error taken
     out, if it is lower than without by more than one standard error (one-standard-error rule). The
     CRPS is that of a normal distribution of the same mean and central 68 %. Then the factor on the
@@ -199,6 +201,8 @@ def learn_estimate(past: Sequence[Evidence], days: float, *, shares: bool = True
     if not shares or not told:
         return estimate
     weight, place, gain = _learn_weight(chosen, days)
+    part = np.array([_part(each, days) for each in chosen])
+    weight *= float(np.sqrt(np.average(part, weights=part)))
     means = [_combined(each, weight, place) for each in chosen]
     width, swing = _learn_spread(chosen, means, days)
     return replace(

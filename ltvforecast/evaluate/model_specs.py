@@ -11,7 +11,7 @@ from ltvforecast.types import FitSettings
 
 __all__ = ["AXES", "ModelSpec", "choices_of", "parse_models"]
 
-AXES = ("method", "model", "spend")
+AXES = ("method", "model", "spend", "dependence")
 """Fields of FitSettings in which models may differ; their choices are those of the fields."""
 
 

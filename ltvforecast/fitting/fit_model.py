@@ -3,29 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, get_args
 
 import numpy as np
+import pandas as pd
 
 from ltvforecast.errors import ConfigError, SummaryError
 from ltvforecast.fitting.calendar import CalendarChoice, fit_calendar, history_on_clock
 from ltvforecast.fitting.dependence import estimate_dependence
+from ltvforecast.fitting.lifetimes_bridge import lifetimes_purchase, lifetimes_spend
+from ltvforecast.fitting.prior_settings import DEFAULT_PRIORS, Priors, changed_words
 from ltvforecast.fitting.purchase import fit_purchase
+from ltvforecast.fitting.sampled_fit import sample_purchase, sample_spend
 from ltvforecast.fitting.spend import fit_spend
-from ltvforecast.types import CustomerSummary, FitSettings, FittedModel
+from ltvforecast.types import (
+    CustomerSummary,
+    FitSettings,
+    FittedModel,
+    FloatArray,
+    PurchaseFit,
+    SpendFit,
+)
 
-__all__ = ["CalendarChoice", "DependenceChoice", "Method", "PurchaseModel", "SpendModel", "fit"]
+__all__ = [
+    "POINT_METHODS",
+    "CalendarChoice",
+    "DependenceChoice",
+    "Method",
+    "PurchaseModel",
+    "SpendModel",
+    "fit_model",
+]
 
-Method = Literal["laplace", "mle"]
+Method = Literal["laplace", "mle", "nuts", "advi", "lifetimes"]
 PurchaseModel = Literal["bg-nbd"]
 SpendModel = Literal["gamma-gamma", "gamma-gamma-mean"]
 DependenceChoice = Literal["auto", "off"]
 
+POINT_METHODS = ("mle", "lifetimes")
+"""Methods that give one draw: the parameters' uncertainty is left out."""
 _MOST_DRAWS = 100_000
 
+Progress = Callable[[str, int, int], None]
 
-def fit(
+
+def fit_model(
     summary: CustomerSummary,
     *,
     method: Method = "laplace",
@@ -33,9 +57,11 @@ def fit(
     spend: SpendModel = "gamma-gamma",
     dependence: DependenceChoice = "auto",
     calendar: CalendarChoice = "auto",
+    priors: Priors = DEFAULT_PRIORS,
+    accept_unconverged: bool = False,
     draws: int = 1000,
     seed: int = 20_260_101,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> FittedModel:
     """Fit the purchase process and the spend per purchase to a customer summary.
 
@@ -43,10 +69,12 @@ def fit(
     ----------
     summary : CustomerSummary
         What :func:`ltvforecast.summarize` gives.
-    method : {"laplace", "mle"}
+    method : {"laplace", "mle", "nuts", "advi", "lifetimes"}
         ``laplace``: posterior draws under weak, scale-free priors (a Laplace proposal corrected by
-        Pareto-smoothed importance sampling). ``mle``: the point of maximum likelihood, without
-        any uncertainty of the parameters.
+        Pareto-smoothed importance sampling). ``nuts``: the same posterior by Markov chains in
+        PyMC, with nutpie where it is installed. ``advi``: a quick look at it, not for decisions.
+        ``mle``: the point of maximum likelihood, without any uncertainty of the parameters.
+        ``lifetimes``: the same by the lifetimes package, which knows spend by its mean only.
     model : {"bg-nbd"}
         Purchase process.
     spend : {"gamma-gamma", "gamma-gamma-mean"}
@@ -61,6 +89,10 @@ def fit(
         shows one (:func:`ltvforecast.fitting.calendar.fit_calendar`). A
         :class:`ltvforecast.types.Calendar` gives the index, or events such as closures and
         campaigns beside which the season is estimated. ``off``: all days are alike.
+    priors : Priors
+        Of ``nuts`` and ``advi``; ``laplace`` has the default ones.
+    accept_unconverged : bool
+        Mark chains that have not converged in every verdict, instead of refusing them.
     draws : int
         Posterior draws to keep, 1 to 100,000; a point fit is one draw whatever is asked.
     seed : int
@@ -90,6 +122,13 @@ def fit(
     settings = _settings(
         method=method, model=model, spend=spend, dependence=dependence, draws=draws, seed=seed
     )
+    settings = replace(settings, priors=changed_words(priors))
+    if settings.priors and method not in ("nuts", "advi"):
+        raise ConfigError(
+            f"priors of one's own with method {method!r}",
+            expected="method 'nuts' or 'advi', which sample from any priors",
+            remedy="choose one of the two, or leave the priors as they are",
+        )
     customers = summary.customers
     if len(customers) == 0:
         raise SummaryError(
@@ -100,13 +139,15 @@ def fit(
     tell = progress or _silent
     seeds = [np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(4)]
     tell("fitting purchases", 0, 2)
-    clock = fit_calendar(summary, calendar, draws=None if method == "mle" else draws, rng=seeds[3])
+    point = method in POINT_METHODS
+    clock = fit_calendar(summary, calendar, draws=None if point else draws, rng=seeds[3])
     x, t_x, T = history_on_clock(summary, clock)
-    purchase = fit_purchase(x, t_x, T, method=method, draws=draws, rng=seeds[0])
+    sampling = _Sampling(priors=priors, accept_unconverged=accept_unconverged, progress=progress)
+    purchase = _purchase((x, t_x, T), settings, sampling, rng=seeds[0])
     tell("fitting spend", 1, 2)
-    spending = fit_spend(customers, method=method, spend=spend, draws=draws, rng=seeds[1])
+    spending = _spend(customers, settings, sampling, rng=seeds[1])
     related = None
-    if dependence == "auto" and spend == "gamma-gamma":
+    if dependence == "auto" and spending.model == "gamma-gamma":
         related = estimate_dependence(
             customers.assign(recency=t_x, T=T), purchase, spending, rng=seeds[2]
         )
@@ -119,6 +160,62 @@ def fit(
         package_version=_installed_version(),
         dependence=related,
         calendar=clock,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sampling:
+    """What only Markov chains and ADVI ask for."""
+
+    priors: Priors
+    accept_unconverged: bool
+    progress: Progress | None
+
+
+def _purchase(
+    history: tuple[FloatArray, FloatArray, FloatArray],
+    settings: FitSettings,
+    sampling: _Sampling,
+    *,
+    rng: np.random.Generator,
+) -> PurchaseFit:
+    if settings.method == "lifetimes":
+        return lifetimes_purchase(*history)
+    if settings.method == "nuts" or settings.method == "advi":  # noqa: PLR1714 (narrows the type)
+        return sample_purchase(
+            *history,
+            method=settings.method,
+            draws=settings.draws,
+            rng=rng,
+            priors=sampling.priors,
+            accept_unconverged=sampling.accept_unconverged,
+            progress=sampling.progress,
+        )
+    return fit_purchase(*history, method=settings.method, draws=settings.draws, rng=rng)
+
+
+def _spend(
+    customers: pd.DataFrame,
+    settings: FitSettings,
+    sampling: _Sampling,
+    *,
+    rng: np.random.Generator,
+) -> SpendFit:
+    if settings.method == "lifetimes":
+        return lifetimes_spend(customers)
+    if settings.method == "nuts" or settings.method == "advi":  # noqa: PLR1714 (narrows the type)
+        return sample_spend(
+            customers,
+            method=settings.method,
+            spend=settings.spend,
+            draws=settings.draws,
+            rng=rng,
+            priors=sampling.priors,
+            accept_unconverged=sampling.accept_unconverged,
+            progress=sampling.progress,
+        )
+    return fit_spend(
+        customers, method=settings.method, spend=settings.spend, draws=settings.draws, rng=rng
     )
 
 
@@ -154,6 +251,8 @@ def _settings(
                 expected=f"a whole number from {low:,} to {high:,}",
                 remedy=f"choose another value for {name}",
             )
+    if method == "lifetimes":
+        spend = "gamma-gamma-mean"
     return FitSettings(
         method=method, model=model, spend=spend, dependence=dependence, draws=draws, seed=seed
     )

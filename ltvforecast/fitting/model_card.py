@@ -29,6 +29,13 @@ _METHODS = {
     "laplace": "Posterior under weak priors: a Laplace approximation corrected by Pareto-smoothed "
     "importance sampling (Vehtari et al. 2024). Every draw is one set of parameters for all "
     "customers.",
+    "nuts": "Posterior under weak priors, by Markov chains (the No-U-Turn sampler, Hoffman & "
+    "Gelman 2014) in PyMC. Every draw is one set of parameters for all customers.",
+    "advi": "A quick look at the posterior by automatic differentiation variational inference "
+    "(Kucukelbir et al. 2017) in PyMC: widths can be wrong. Not for decisions.",
+    "lifetimes": "Maximum likelihood by the lifetimes package: one set of parameters, spend by its "
+    "mean only. Intervals made from it leave out how uncertain the parameters are, and are too "
+    "narrow.",
     "mle": "Maximum likelihood: one set of parameters. Intervals made from it leave out how "
     "uncertain the parameters are, and are too narrow.",
 }
@@ -120,8 +127,10 @@ def _data(model: FittedModel) -> str:
 
 
 def _prior_text(model: FittedModel) -> str:
-    if model.settings.method != "laplace":
+    if model.settings.method in ("mle", "lifetimes"):
         return "There is no prior."
+    if model.settings.priors:
+        return f"Priors that the user changed: {_prose(model.settings.priors)}."
     lines = [
         "Priors are normal, in mean ages of the customers and in the median customer's amount:",
         "",

@@ -25,7 +25,7 @@ import xarray as xr
 from ltvforecast.fitting.model_card import model_card
 from ltvforecast.fitting.model_record import fitted_model, model_record
 from ltvforecast.sealed import FolderKind, damaged, index_record, read_index, sealed_folder
-from ltvforecast.types import CustomerSummary, FittedModel
+from ltvforecast.types import CustomerSummary, FittedModel, FloatArray
 
 __all__ = ["FORMAT_VERSION", "load_model", "save_model"]
 
@@ -106,10 +106,18 @@ def load_model(folder: str | Path) -> FittedModel:
         with xr.open_dataset(
             source / "posterior.nc", group="posterior", engine="h5netcdf"
         ) as stored:
-            draws = {str(name): stored[name].to_numpy()[0][:, None] for name in stored.data_vars}
+            draws = {
+                str(name): _step_by_step(stored[name].to_numpy())[:, None]
+                for name in stored.data_vars
+            }
         return fitted_model(record, tables, draws)
     except (OSError, KeyError, TypeError, ValueError, IndexError, pa.ArrowException) as error:
         raise damaged(source, _KIND, f"its content does not fit together ({error!r})") from error
+
+
+def _step_by_step(values: FloatArray) -> FloatArray:
+    """Put (chain, draw, ...) in one row again: step by step, all chains in turn."""
+    return np.moveaxis(values, 0, 1).reshape(-1, *values.shape[2:])
 
 
 def _write_posterior(model: FittedModel, path: Path) -> None:

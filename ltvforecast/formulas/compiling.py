@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TypeVar, cast
 
@@ -14,6 +15,8 @@ __all__ = ["FloatArray", "Numbers", "apply", "compiled", "elementwise"]
 FloatArray = npt.NDArray[np.float64]
 Numbers = npt.ArrayLike
 """A number, or an array of numbers that broadcasts."""
+
+_COMPILING = threading.RLock()
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -63,7 +66,10 @@ def elementwise(function: _Function) -> Callable[..., FloatArray]:
     ufunc = numba.vectorize(nopython=True)(function)
 
     def broadcast(*arguments: Numbers) -> FloatArray:
-        return apply(ufunc, *arguments)
+        if ufunc.types:
+            return apply(ufunc, *arguments)
+        with _COMPILING:  # two threads that compile the same function warn of each other
+            return apply(ufunc, *arguments)
 
     return broadcast
 

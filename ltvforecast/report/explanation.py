@@ -16,6 +16,9 @@ _WORDS = {
     "bg-nbd": "BG/NBD (Fader, Hardie & Lee 2005)",
     "gamma-gamma": "Gamma-Gamma on every purchase (Fader & Hardie 2013)",
     "laplace": "Laplace approximation with importance sampling",
+    "nuts": "Markov chains (NUTS, PyMC)",
+    "advi": "variational approximation (ADVI, PyMC): a quick look, not for decisions",
+    "lifetimes": "maximum likelihood by the lifetimes package",
     "mle": "maximum likelihood",
     "gamma-gamma-mean": "Gamma-Gamma on average repeat purchases (Fader & Hardie 2013)",
 }

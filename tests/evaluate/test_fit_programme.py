@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -92,7 +93,7 @@ class TestPastForecasts:
     def test_longer_windows_hold_shorter_ones(self, past):
         origin = past[-1].origin_day
         windows = [each for each in past if each.origin_day == origin]
-        for shorter, longer in zip(windows, windows[1:], strict=False):
+        for shorter, longer in itertools.pairwise(windows):
             assert (longer.draws >= shorter.draws).all()
             assert longer.total >= shorter.total
 

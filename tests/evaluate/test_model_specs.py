@@ -7,8 +7,8 @@ import pytest
 
 from ltvforecast.errors import ConfigError
 from ltvforecast.evaluate.backtest import backtest
+from ltvforecast.evaluate.fit_programme import fit
 from ltvforecast.evaluate.model_specs import AXES, choices_of, parse_models
-from ltvforecast.fitting.fit_model import fit
 from ltvforecast.types import FitSettings
 
 

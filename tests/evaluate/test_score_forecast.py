@@ -16,7 +16,7 @@ from ltvforecast.errors import ForecastError, LTVForecastError, TransactionError
 from ltvforecast.evaluate.records import PROGRAMME
 from ltvforecast.evaluate.score_forecast import score
 from ltvforecast.evaluate.store import save_score, score_record
-from ltvforecast.fitting.fit_model import fit
+from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.forecast.predict import predict
 from ltvforecast.types import PartnerForecast
 
@@ -36,7 +36,7 @@ def orders() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def forecast(orders: pd.DataFrame) -> PartnerForecast:
     known = read_transactions(orders[orders["date"] <= AS_OF])
-    model = fit(summarize(known, as_of=AS_OF.date()), draws=400)
+    model = fit_model(summarize(known, as_of=AS_OF.date()), draws=400)
     return predict(model, horizon=f"{DAYS}d", draws=400)
 
 
@@ -149,7 +149,7 @@ def test_what_all_is_credited_to_one_partner_is_scored_so(
 ) -> None:
     known = read_transactions(orders[orders["date"] <= AS_OF])
     summary = summarize(known, as_of=AS_OF.date(), attribution="first")
-    first = predict(fit(summary, draws=200), horizon=f"{DAYS}d", draws=200)
+    first = predict(fit_model(summary, draws=200), horizon=f"{DAYS}d", draws=200)
     found = score(first, orders)
     main = first.customers.set_index("customer_id")["partner_id"]
     plain = of_known(orders)

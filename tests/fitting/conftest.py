@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from ltvforecast.fitting.fit_model import fit
+from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.types import FittedModel
 from tests.fitting.made_summary import cdnow_customers, summary_of
 
@@ -15,4 +15,4 @@ def cdnow() -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def cdnow_model(cdnow: pd.DataFrame) -> FittedModel:
-    return fit(summary_of(cdnow), draws=500)
+    return fit_model(summary_of(cdnow), draws=500)

@@ -12,7 +12,7 @@ from ltvforecast.data.summary import summarize
 from ltvforecast.data.synthetic import simulate_programme
 from ltvforecast.errors import ConfigError
 from ltvforecast.fitting.calendar import fit_calendar, history_on_clock
-from ltvforecast.fitting.fit_model import fit
+from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.types import Calendar, CustomerSummary, TimeUnit
 from tests.fitting.made_counts import made_season
 
@@ -76,7 +76,7 @@ def test_few_purchases_and_off_say_so() -> None:
 
 def test_where_no_season_is_found_the_fit_is_bit_for_bit_that_without_a_clock() -> None:
     summary = made(season=None, customers=300)
-    auto, off = (fit(summary, calendar=asked, draws=200) for asked in ("auto", "off"))
+    auto, off = (fit_model(summary, calendar=asked, draws=200) for asked in ("auto", "off"))
     assert auto.calendar.kind == "off"
     for name, draws in off.purchase.draws.items():
         assert auto.purchase.draws[name].tolist() == draws.tolist()
@@ -96,7 +96,7 @@ def test_a_given_index_is_taken_as_it_is_and_scaled() -> None:
 def test_parameters_on_the_clock_are_those_of_the_truth() -> None:
     """With the true clock the fit of a seasonal programme is that of an even one."""
     summary = made(customers=4000, season=0.8)
-    on = fit(summary, calendar=Calendar(kind="given", index=made_season(0.8)), draws=400)
+    on = fit_model(summary, calendar=Calendar(kind="given", index=made_season(0.8)), draws=400)
     rate = on.purchase.draws["r"] / on.purchase.draws["alpha"]
     low, high = np.quantile(rate, (0.005, 0.995))
     assert low < 0.8 / 60.0 < high

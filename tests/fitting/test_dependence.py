@@ -11,7 +11,7 @@ import pytest
 from ltvforecast.errors import ConfigError
 from ltvforecast.fitting import dependence
 from ltvforecast.fitting.dependence import estimate_dependence
-from ltvforecast.fitting.fit_model import fit
+from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.purchase import fit_purchase
 from ltvforecast.fitting.spend import fit_spend
 from ltvforecast.fitting.store import load_model, save_model
@@ -109,10 +109,10 @@ def test_cdnow_buyers_spend_more_the_more_often_they_buy(cdnow_model: FittedMode
 
 def test_it_can_be_switched_off_and_needs_single_amounts(cdnow: pd.DataFrame) -> None:
     summary = summary_of(cdnow.head(600))
-    assert fit(summary, dependence="off", method="mle").dependence is None
-    assert fit(summary, spend="gamma-gamma-mean", method="mle").dependence is None
+    assert fit_model(summary, dependence="off", method="mle").dependence is None
+    assert fit_model(summary, spend="gamma-gamma-mean", method="mle").dependence is None
     with pytest.raises(ConfigError, match="dependence"):
-        fit(summary, dependence="perhaps")
+        fit_model(summary, dependence="perhaps")
 
 
 def test_a_saved_model_keeps_it(cdnow_model: FittedModel, tmp_path) -> None:

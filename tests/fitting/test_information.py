@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from ltvforecast.errors import ConfigError
-from ltvforecast.fitting.fit_model import fit
+from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.information import (
     Difference,
     Information,
@@ -104,7 +104,7 @@ def test_a_customer_who_says_nothing_is_its_own_prediction() -> None:
 
 
 def test_a_point_fit_is_refused(cdnow: pd.DataFrame) -> None:
-    model = fit(summary_of(cdnow), method="mle")
+    model = fit_model(summary_of(cdnow), method="mle")
     with pytest.raises(ConfigError, match="1 posterior draw"):
         information_criteria(observations(model, "purchase"))
 

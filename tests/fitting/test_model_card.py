@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ltvforecast.fitting.fit_model import fit
+from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.model_card import model_card
 from ltvforecast.types import FittedModel
 from tests.fitting.made_summary import summary_of
@@ -20,7 +20,7 @@ def test_the_card_says_what_how_and_how_far(cdnow_model: FittedModel) -> None:
 
 
 def test_a_point_fit_says_that_it_has_no_uncertainty(cdnow) -> None:
-    card = model_card(fit(summary_of(cdnow.head(500)), method="mle"))
+    card = model_card(fit_model(summary_of(cdnow.head(500)), method="mle"))
     assert "There is no prior." in card
     assert "too narrow" in card
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ltvforecast.errors import ConfigError
-from ltvforecast.fitting.fit_model import fit
+from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.pointwise import log_likelihood, observations, to_inference_data
 from ltvforecast.types import FittedModel
 from tests.fitting.made_summary import summary_of
@@ -18,7 +18,7 @@ def test_rows_count_every_customer_and_sum_to_the_log_likelihood_of_the_fit(
     cdnow: pd.DataFrame, part: str
 ) -> None:
     for spend in ("gamma-gamma", "gamma-gamma-mean"):
-        model = fit(summary_of(cdnow), method="mle", spend=spend)
+        model = fit_model(summary_of(cdnow), method="mle", spend=spend)
         observed = observations(model, part)  # type: ignore[arg-type]
         total = observed.weight @ observed.log_likelihood(slice(None))[:, 0]
         fitted = model.purchase if part == "purchase" else model.spend
@@ -43,10 +43,10 @@ def test_all_customers_one_by_one_are_the_counted_rows(cdnow_model: FittedModel)
 
 
 def test_other_data_have_another_fingerprint(cdnow: pd.DataFrame) -> None:
-    one = fit(summary_of(cdnow), method="mle")
-    same = fit(summary_of(cdnow), method="mle")
-    fewer = fit(summary_of(cdnow.iloc[:2000]), method="mle")
-    means = fit(summary_of(cdnow), method="mle", spend="gamma-gamma-mean")
+    one = fit_model(summary_of(cdnow), method="mle")
+    same = fit_model(summary_of(cdnow), method="mle")
+    fewer = fit_model(summary_of(cdnow.iloc[:2000]), method="mle")
+    means = fit_model(summary_of(cdnow), method="mle", spend="gamma-gamma-mean")
     for part in ("purchase", "spend"):
         prints = [observations(each, part).fingerprint for each in (one, same, fewer)]
         assert prints[0] == prints[1] != prints[2]

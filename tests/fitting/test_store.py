@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 
 from ltvforecast.errors import OutputExistsError, StoredFileError
-from ltvforecast.fitting.fit_model import fit
+from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.model_record import fitted_model, model_record
 from ltvforecast.fitting.store import FORMAT_VERSION, load_model, save_model
 from ltvforecast.types import Allocation, Calendar, FittedModel
@@ -62,14 +62,14 @@ def test_a_point_fit_comes_back_too(cdnow, tmp_path: Path) -> None:
         allocation=Allocation(rule="share", half_life_days=90.0, novelty=0.25, concentration=7.5),
         warnings=(),
     )
-    model = fit(finite, method="mle", spend="gamma-gamma-mean")
+    model = fit_model(finite, method="mle", spend="gamma-gamma-mean")
     save_model(model, tmp_path / "m")
     assert_same(load_model(tmp_path / "m"), model)
 
 
 def test_customers_without_any_repeat_purchase_or_history_come_back(cdnow, tmp_path: Path) -> None:
     summary = summary_of(cdnow[cdnow["frequency"] == 0].head(5).reset_index(drop=True))
-    model = fit(dataclasses.replace(summary, history=summary.history.head(0)), draws=50)
+    model = fit_model(dataclasses.replace(summary, history=summary.history.head(0)), draws=50)
     save_model(model, tmp_path / "m")
     assert_same(load_model(tmp_path / "m"), model)
 

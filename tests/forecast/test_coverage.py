@@ -47,12 +47,13 @@ def lived(seed: int) -> tuple[CustomerSummary, FloatArray]:
 
 
 def test_intervals_hold_what_they_say() -> None:
-    from ltvforecast.fitting.fit_model import fit
+    from ltvforecast.fitting.fit_model import fit_model
 
     below = []
     for seed in range(PROGRAMMES):
         summary, future = lived(seed)
-        forecast = predict(fit(summary, draws=500, seed=seed), horizon="26w", draws=500, seed=seed)
+        fitted = fit_model(summary, draws=500, seed=seed)
+        forecast = predict(fitted, horizon="26w", draws=500, seed=seed)
         draws = forecast.draws["existing_revenue"].to_numpy()
         # randomised rank, so that no revenue at all, which is likely, counts fairly
         share = np.random.default_rng(seed).random(PARTNERS)

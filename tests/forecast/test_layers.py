@@ -12,8 +12,8 @@ from hypothesis.extra import numpy as hnp
 
 from ltvforecast.errors import ConfigError
 from ltvforecast.forecast.layers import (
-    LAYER_NAMES,
     LARGEST_RATIO,
+    LAYER_NAMES,
     applied_layers,
     choose_estimate,
     combine,
