@@ -191,3 +191,29 @@ class TestPredict:
         assert told["on"] == ["width"]
         assert told["estimate"]["horizon_days"] == pytest.approx(91.0)
         assert len(told["track_record"]) == len(model.layers.track_record)
+
+
+def lived_through(step):
+    made = simulate_programme(
+        partners=12, customers=1500, days=730, horizon_days=91, seed=11, step=step
+    )
+    known = summarize(read_transactions(made.transactions), as_of=made.as_of)
+    model = fit(known, draws=200, calendar="off")
+    return model, float(made.partners["future_revenue"].sum())
+
+
+def test_a_step_change_widens_the_intervals_instead_of_missing():
+    """Purchase rates fall to .6 of what they were, 240 days before the as-of date."""
+    steady, stepped = lived_through(None), lived_through((490.0, 0.6))
+    calm, shaken = (
+        next(each for each in model.layers.estimates if each.horizon_days == 91)
+        for model, _ in (steady, stepped)
+    )
+    assert shaken.programme_spread > 2 * calm.programme_spread
+    assert shaken.correction < calm.correction
+    model, came = stepped
+    bare, layered = (
+        predict(model, horizon="91d", draws=400, layers=names).programme for names in ([], None)
+    )
+    assert came < bare["future_revenue_lo_90"]
+    assert layered["future_revenue_lo_90"] <= came <= layered["future_revenue_hi_90"]
