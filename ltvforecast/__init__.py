@@ -178,6 +178,8 @@ Map of the modules, each with its own first line:
 - fitting/model_card.py: The model card: what was fitted, to what, how, and what it must not be
   used for.
 - fitting/model_record.py: A fitted model as plain JSON values, and back.
+- fitting/partner_levels.py: Each partner's own purchase rate, dropout and spend, small partners
+  borrowing from the others.
 - fitting/partner_tables.py: Likelihood tables partner by partner, in one piece: what a
   hierarchical model is fitted to.
 - fitting/pointwise.py: Log-likelihood of every observation in every posterior draw, on rows that
@@ -324,6 +326,7 @@ if TYPE_CHECKING:
     from ltvforecast.evaluate.score_forecast import score
     from ltvforecast.evaluate.store import save_comparison, save_evaluation, save_score
     from ltvforecast.fitting.lifetimes_bridge import from_lifetimes
+    from ltvforecast.fitting.partner_levels import fit_partners
     from ltvforecast.fitting.pointwise import log_likelihood, to_inference_data
     from ltvforecast.fitting.predictive import posterior_predictive, prior_predictive
     from ltvforecast.fitting.prior_settings import read_priors
@@ -353,6 +356,7 @@ __all__ = [
     "check_fit",
     "compare",
     "fit",
+    "fit_partners",
     "from_lifetimes",
     "load_cdnow",
     "load_cdnow_sample",
@@ -397,6 +401,7 @@ _HOME = {
     "check_fit": "checks.fit_checks",
     "compare": "evaluate.compare",
     "fit": "evaluate.fit_programme",
+    "fit_partners": "fitting.partner_levels",
     "from_lifetimes": "fitting.lifetimes_bridge",
     "load_cdnow": "data.datasets",
     "load_cdnow_sample": "data.datasets",

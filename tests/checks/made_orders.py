@@ -10,7 +10,7 @@ from scipy.special import gammainccinv, gammaincinv, ndtr
 
 from ltvforecast.data.summary import summarize
 from ltvforecast.data.transactions import read_transactions
-from ltvforecast.fitting.fit_model import Method, fit
+from ltvforecast.fitting.fit_model import Method, fit_model
 from ltvforecast.types import CustomerSummary, FittedModel
 
 World = Literal[
@@ -62,7 +62,7 @@ def made_orders(world: World, *, customers: int = 1500, seed: int) -> pd.DataFra
 
 def bare_fit(summary: CustomerSummary, *, method: Method = "mle", draws: int = 400) -> FittedModel:
     """Fit without a seasonal clock and without dependence: the assumptions that are checked."""
-    return fit(summary, method=method, draws=draws, calendar="off", dependence="off")
+    return fit_model(summary, method=method, draws=draws, calendar="off", dependence="off")
 
 
 def made_fit(world: World, *, customers: int = 1500, seed: int, draws: int = 400) -> FittedModel:

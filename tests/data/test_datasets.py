@@ -50,6 +50,6 @@ def test_cdnow_is_read_without_importing_lifetimes() -> None:
 
 def test_a_missing_lifetimes_is_said_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(LTVForecastError, match="CDNOW sample, is not there") as raised:
+    with pytest.raises(LTVForecastError, match="CDNOW data, is not there") as raised:
         load_cdnow_sample()
     assert "pip install lifetimes" in raised.value.remedy

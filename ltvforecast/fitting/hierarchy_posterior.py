@@ -1,0 +1,411 @@
+"""Posterior of a partner hierarchy without a chain: shared parameters first, then every partner.
+
+The partners' own levels are integrated out by quadrature, so that the posterior of what they share
+has a handful of coordinates and no funnel; it is sampled like any other (:mod:`laplace`). Given
+each draw of it the partners are independent and are drawn one by one. Whatever was approximated
+on the way is measured, and a fit that fails a gate is refused, not returned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ltvforecast.errors import ConvergenceError
+from ltvforecast.fitting.hierarchy_gates import (
+    HierarchyChecks,
+    Refused,
+    check_hierarchy,
+    failed_gates,
+    finer_tables_help,
+)
+from ltvforecast.fitting.hierarchy_levels import (
+    SD_SCALE,
+    TAU_SCALE,
+    Anchors,
+    LevelPriors,
+    Shared,
+    guard_prior,
+    score_of,
+    shared_of,
+)
+from ltvforecast.fitting.hierarchy_tables import (
+    Box,
+    PartnerLevels,
+    PartnerTables,
+    PartnerValues,
+    fill_tables,
+    log_marginal,
+    partner_ranges,
+    sample_levels,
+)
+from ltvforecast.fitting.laplace import LogDensity, PosteriorDraws, sample_posterior
+from ltvforecast.fitting.mle import Optimum
+from ltvforecast.fitting.priors import NormalPrior
+from ltvforecast.types import FloatArray, IntArray
+
+__all__ = ["HierarchyDraws", "HierarchyProblem", "HierarchyStart", "sample_hierarchy"]
+
+_STEP = 0.02
+_ROUNDS = 8
+_PILOT_DRAWS = 200
+_REACH = 4.5
+_WIDE_SD = 1.8
+_SHAPE_REACH = 6.0
+_FINER = (1.0, 1.4, 2.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HierarchyProblem:
+    """Partners with data, and the priors of what they share.
+
+    Attributes
+    ----------
+    values : callable
+        Exact log-likelihoods on grids (see :data:`hierarchy_tables.PartnerValues`).
+    customers : float64 array, shape (n_partners,)
+    segment : int64 array, shape (n_partners,)
+    segments : int
+    priors : LevelPriors
+    what : str
+        For messages.
+    """
+
+    values: PartnerValues
+    customers: FloatArray
+    segment: IntArray
+    segments: int
+    priors: LevelPriors
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HierarchyStart:
+    """Where to begin: the fit that makes no difference between partners.
+
+    Attributes
+    ----------
+    shapes, shapes_half : float64 array, shape (2,)
+        And how far off they may be.
+    means : float64 array, shape (2,)
+        Of the levels.
+    """
+
+    shapes: FloatArray
+    shapes_half: FloatArray
+    means: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HierarchyDraws:
+    """Draws of what partners share, and of the partners' levels.
+
+    Attributes
+    ----------
+    shared : Shared
+    levels : PartnerLevels
+    optimum : Optimum
+        Peak of the shared parameters, in their coordinates.
+    peak : Shared
+        The same as parameters, one row.
+    checks : HierarchyChecks
+    dominated : tuple of str
+        Shared parameters about which the data say next to nothing.
+    """
+
+    shared: Shared
+    levels: PartnerLevels
+    optimum: Optimum
+    peak: Shared
+    checks: HierarchyChecks
+    dominated: tuple[str, ...]
+
+
+def sample_hierarchy(
+    problem: HierarchyProblem,
+    start: HierarchyStart,
+    *,
+    pilot: HierarchyProblem | None = None,
+    draws: int,
+    rng: np.random.Generator,
+) -> HierarchyDraws | Refused:
+    """Draw from the posterior of a hierarchy of partners.
+
+    Parameters
+    ----------
+    problem : HierarchyProblem
+    start : HierarchyStart
+    pilot : HierarchyProblem, optional
+        Some of the partners, on which to find out first where to look.
+    draws : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    HierarchyDraws or Refused
+    """
+    refused = Refused(what=problem.what, gates=())
+    eta: FloatArray | None = None
+    if pilot is not None:
+        first = _locate(pilot, start, rng=rng)
+        start, eta = _start_of(pilot, first), first.optimum.theta
+    for finer in _FINER:
+        place = _locate(problem, start, rng=rng, eta=eta, finer=finer)
+        try:
+            found = sample_posterior(
+                place.density,
+                place.optimum,
+                prior=place.guard,
+                draws=draws,
+                rng=rng,
+                what=problem.what,
+            )
+        except ConvergenceError as error:
+            return Refused(what=problem.what, gates=(error.found,))
+        shared = shared_of(found.theta, problem.priors, place.anchors)
+        levels = sample_levels(shared, place.tables, rng)
+        checks = check_hierarchy(problem.values, place.tables, found, shared=shared, levels=levels)
+        gates = failed_gates(checks)
+        if not gates:
+            return HierarchyDraws(
+                shared=shared,
+                levels=levels,
+                optimum=place.optimum,
+                peak=shared_of(place.optimum.theta[None, :], problem.priors, place.anchors),
+                checks=checks,
+                dominated=_dominated(found, place.guard),
+            )
+        refused = Refused(what=problem.what, gates=gates, checks=checks)
+        if not finer_tables_help(checks):
+            break
+        eta, start = place.optimum.theta, _start_of(problem, place)
+    return refused
+
+
+# --- where the posterior lies -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    tables: PartnerTables
+    anchors: Anchors
+    optimum: Optimum
+    guard: NormalPrior
+    density: LogDensity
+
+
+def _start_of(problem: HierarchyProblem, place: _Place) -> HierarchyStart:
+    theta = place.optimum.theta
+    overall = shared_of(theta[None, :], problem.priors, place.anchors).overall[0]
+    return HierarchyStart(
+        shapes=theta[:2],
+        shapes_half=1.5 * place.tables.box.shapes_half,
+        means=np.concatenate([overall, np.zeros(2 - len(overall))]),
+    )
+
+
+def _locate(
+    problem: HierarchyProblem,
+    start: HierarchyStart,
+    *,
+    rng: np.random.Generator,
+    eta: FloatArray | None = None,
+    finer: float = 1.0,
+) -> _Place:
+    """Tabulate, climb, and move the tables to where the posterior turns out to be."""
+    levels = problem.priors.levels
+    guard = guard_prior(problem.priors, problem.segments)
+    peaks, spread = _rough_peaks(problem, start)
+    anchors = _anchors(problem, start, peaks, spread)
+    half = np.ones_like(peaks)
+    half[:, :levels] = 6.0 * spread[:, :levels] + 0.2
+    box = Box(shapes=start.shapes, shapes_half=start.shapes_half, centre=peaks, half=half)
+    eta = _first_eta(problem, start) if eta is None else eta
+    for _ in range(_ROUNDS):
+        tables = fill_tables(
+            problem.values,
+            box,
+            customers=problem.customers,
+            segment=problem.segment,
+            levels=levels,
+            finer=finer,
+        )
+        density = _density_of(problem, tables, anchors)
+        optimum = _climb(density, eta, tables.box)
+        eta = optimum.theta
+        box = _next_box(problem, tables, anchors=anchors, optimum=optimum, guard=guard, rng=rng)
+        if _covers(tables.box, box):
+            break
+    return _Place(tables=tables, anchors=anchors, optimum=optimum, guard=guard, density=density)
+
+
+def _density_of(problem: HierarchyProblem, tables: PartnerTables, anchors: Anchors) -> LogDensity:
+    def density(eta: FloatArray) -> FloatArray:
+        with np.errstate(all="ignore"):
+            return log_marginal(shared_of(eta, problem.priors, anchors), tables)
+
+    return density
+
+
+def _first_eta(problem: HierarchyProblem, start: HierarchyStart) -> FloatArray:
+    eta = [*start.shapes]
+    for d in range(problem.priors.levels):
+        if problem.segments == 1:
+            eta += [start.means[d], score_of(0.4, SD_SCALE)]
+        else:
+            eta += [0.0, score_of(0.4, SD_SCALE), score_of(0.2, TAU_SCALE)]
+            eta += [0.0] * problem.segments
+    return np.array(eta)
+
+
+def _rough_peaks(problem: HierarchyProblem, start: HierarchyStart) -> tuple[FloatArray, FloatArray]:
+    """Peak and spread of each partner's levels under a wide prior, by differences."""
+    partners, levels = len(problem.customers), problem.priors.levels
+    at = np.tile(start.means, (partners, 1))
+    offsets = np.array([-_STEP, 0.0, _STEP]) * 2.5
+    step = offsets[2]
+    precision = _ROUGH_SD**-2.0
+    flat = np.zeros(1)
+    for _ in range(12):
+        grid = problem.values(
+            start.shapes[:1],
+            start.shapes[1:],
+            at[:, :1] + offsets,
+            at[:, 1:] + (offsets if levels == 2 else flat),
+        )[:, 0, 0]
+        slope, bend = np.zeros((partners, 2)), np.zeros((partners, 2, 2))
+        middle = grid.shape[2] // 2
+        slope[:, 0] = (grid[:, 2, middle] - grid[:, 0, middle]) / (2.0 * step)
+        bend[:, 0, 0] = (grid[:, 2, middle] - 2 * grid[:, 1, middle] + grid[:, 0, middle]) / step**2
+        if levels == 2:
+            slope[:, 1] = (grid[:, 1, 2] - grid[:, 1, 0]) / (2.0 * step)
+            bend[:, 1, 1] = (grid[:, 1, 2] - 2 * grid[:, 1, 1] + grid[:, 1, 0]) / step**2
+            cross = grid[:, 2, 2] - grid[:, 2, 0] - grid[:, 0, 2] + grid[:, 0, 0]
+            bend[:, 0, 1] = bend[:, 1, 0] = cross / (4.0 * step**2)
+        slope -= (at - start.means) * precision
+        curvature = _concave(-bend, precision)
+        move = np.clip(np.linalg.solve(curvature, slope[:, :, None])[:, :, 0], -1.0, 1.0)
+        at = at + move
+        if np.abs(move).max(initial=0.0) < 0.02:
+            break
+    variance = np.linalg.inv(curvature)
+    return at, np.sqrt(np.stack([variance[:, 0, 0], variance[:, 1, 1]], axis=1))
+
+
+_ROUGH_SD = 0.8
+
+
+def _concave(curvature: FloatArray, precision: float) -> FloatArray:
+    """Add the prior's precision to a likelihood's curvature, or to its positive part."""
+    values, vectors = np.linalg.eigh(curvature)
+    values = np.maximum(values, 0.0) + precision
+    return np.asarray(np.einsum("pij,pj,pkj->pik", vectors, values, vectors))
+
+
+def _anchors(
+    problem: HierarchyProblem, start: HierarchyStart, peaks: FloatArray, spread: FloatArray
+) -> Anchors:
+    """Weigh the partners' own estimates together by segment."""
+    levels = problem.priors.levels
+    own = np.maximum(spread**-2.0 - _ROUGH_SD**-2.0, 0.0)
+    share = 1.0 / (1.0 + own * 0.25)
+    pulled = (peaks * spread**-2.0 - start.means * _ROUGH_SD**-2.0) * share
+    precision = np.zeros((problem.segments, levels))
+    total = np.zeros((problem.segments, levels))
+    for d in range(levels):
+        precision[:, d] = np.bincount(
+            problem.segment, weights=(own * share)[:, d], minlength=problem.segments
+        )
+        total[:, d] = np.bincount(
+            problem.segment,
+            weights=np.where(own > 0, pulled, 0.0)[:, d],
+            minlength=problem.segments,
+        )
+    estimate = total / np.maximum(precision, 1e-9)
+    return Anchors(estimate=estimate, precision=precision)
+
+
+def _next_box(
+    problem: HierarchyProblem,
+    tables: PartnerTables,
+    *,
+    anchors: Anchors,
+    optimum: Optimum,
+    guard: NormalPrior,
+    rng: np.random.Generator,
+) -> Box:
+    """Box around where shared parameters and partners may be, as far as is known now."""
+    sd = np.asarray(guard.sd)
+    values, vectors = np.linalg.eigh(optimum.curvature * np.outer(sd, sd))
+    root = sd[:, None] * vectors / np.sqrt(np.maximum(values, 0.5))
+    spread = np.sqrt((root[:2] ** 2).sum(axis=1))
+    eta = optimum.theta + 1.2 * rng.standard_normal((_PILOT_DRAWS, len(sd))) @ root.T
+    box = tables.box
+    eta[:, :2] = np.clip(eta[:, :2], box.shapes - box.shapes_half, box.shapes + box.shapes_half)
+    plausible = shared_of(eta, problem.priors, anchors)
+    plausible = replace(plausible, sd=np.minimum(plausible.sd, _WIDE_SD))
+    low, high = partner_ranges(plausible, tables, reach=_REACH)
+    half = np.maximum((high - low) / 2.0, 1e-3)
+    if problem.priors.levels == 1:
+        half[:, 1] = 1.0
+    return Box(
+        shapes=optimum.theta[:2],
+        shapes_half=np.maximum(_SHAPE_REACH * spread, 0.02),
+        centre=(high + low) / 2.0,
+        half=half,
+    )
+
+
+def _covers(box: Box, wanted: Box) -> bool:
+    """Whether tables on ``box`` do for ``wanted``, and aren't much too wide."""
+    off = np.abs(box.shapes - wanted.shapes)
+    good = np.all(off + wanted.shapes_half <= 1.15 * box.shapes_half)
+    good &= np.all(box.shapes_half <= 2.0 * wanted.shapes_half)
+    off = np.abs(box.centre - wanted.centre)
+    good &= np.all(off + wanted.half <= 1.15 * box.half + 0.02)
+    return bool(good)
+
+
+def _climb(density: LogDensity, eta: FloatArray, box: Box) -> Optimum:
+    """Newton's method on values alone: the density is smooth and takes many points at once."""
+    room = np.maximum(box.shapes_half - 2.0 * _STEP, 0.0)
+    factors = np.array([1.0, 0.5, 0.25, 0.1, 0.03, 0.01, 0.001])
+    for _ in range(60):
+        eta[:2] = np.clip(eta[:2], box.shapes - room, box.shapes + room)
+        value, slope, curvature = _differences(density, eta)
+        values, vectors = np.linalg.eigh(curvature)
+        floor = 1e-6 * max(1.0, float(np.abs(values).max()))
+        step = vectors @ ((vectors.T @ slope) / np.maximum(np.abs(values), floor))
+        step *= min(1.0, 1.5 / max(float(np.abs(step).max()), 1e-12))
+        trials = eta + factors[:, None] * step
+        trials[:, :2] = np.clip(trials[:, :2], box.shapes - room, box.shapes + room)
+        heights = density(trials)
+        best = int(np.argmax(heights))
+        if not heights[best] > value + 1e-6 * max(1.0, 1e-6 * abs(value)):
+            break
+        eta = trials[best]
+        if heights[best] - value < 1e-3:
+            value, slope, curvature = _differences(density, eta)
+            break
+    return Optimum(theta=eta, value=value, gradient=slope, curvature=curvature)
+
+
+def _differences(density: LogDensity, eta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+    """Value, gradient and minus the Hessian by central differences."""
+    size = len(eta)
+    unit = _STEP * np.eye(size)
+    first, second = np.triu_indices(size, 1)
+    both = unit[first] + unit[second]
+    found = density(np.concatenate([eta[None], eta + unit, eta - unit, eta + both, eta - both]))
+    value, up, down = found[0], found[1 : size + 1], found[size + 1 : 2 * size + 1]
+    rise, fall = np.split(found[2 * size + 1 :], 2)
+    curvature = np.diag(2.0 * value - up - down)
+    mixed = up[first] + up[second] + down[first] + down[second] - 2.0 * value - rise - fall
+    curvature[first, second] = curvature[second, first] = mixed / 2.0
+    return float(value), (up - down) / (2.0 * _STEP), curvature / _STEP**2
+
+
+def _dominated(found: PosteriorDraws, guard: NormalPrior) -> tuple[str, ...]:
+    ratio = found.theta.std(axis=0) / np.asarray(guard.sd)
+    return tuple(name for name, wide in zip(guard.names, ratio > 0.9, strict=True) if wide)
