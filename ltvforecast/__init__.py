@@ -103,6 +103,8 @@ Map of the modules, each with its own first line:
   expected purchases × spend.
 - evaluate/model_specs.py: Which models to compare: names such as bg-nbd/gamma-gamma-mean, made of
   what a fit offers.
+- evaluate/new_customers.py: How many new customers each partner will bring: counted, fitted and
+  played forward.
 - evaluate/origins.py: At which past dates to replay a forecast, given how far it looks ahead and
   how much is known.
 - evaluate/outcome.py: What came after an origin from the customers known at it, and what came
@@ -323,6 +325,7 @@ if TYPE_CHECKING:
     from ltvforecast.evaluate.backtest import backtest
     from ltvforecast.evaluate.compare import compare
     from ltvforecast.evaluate.fit_programme import add_layers, fit
+    from ltvforecast.evaluate.new_customers import forecast_new_customers
     from ltvforecast.evaluate.score_forecast import score
     from ltvforecast.evaluate.store import save_comparison, save_evaluation, save_score
     from ltvforecast.fitting.lifetimes_bridge import from_lifetimes
@@ -357,6 +360,7 @@ __all__ = [
     "compare",
     "fit",
     "fit_partners",
+    "forecast_new_customers",
     "from_lifetimes",
     "load_cdnow",
     "load_cdnow_sample",
@@ -402,6 +406,7 @@ _HOME = {
     "compare": "evaluate.compare",
     "fit": "evaluate.fit_programme",
     "fit_partners": "fitting.partner_levels",
+    "forecast_new_customers": "evaluate.new_customers",
     "from_lifetimes": "fitting.lifetimes_bridge",
     "load_cdnow": "data.datasets",
     "load_cdnow_sample": "data.datasets",

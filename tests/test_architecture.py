@@ -41,7 +41,16 @@ ALLOWED_PARTS: dict[str, set[str]] = {
     # fit checks are computed in checks; the charts draw their tables
     "plots": {"errors", "types", "checks"},
     "report": {"errors", "types", "plots", "output"},
-    "evaluate": {"errors", "types", "output", "data", "engines", "fitting", "forecast"},
+    "evaluate": {
+        "errors",
+        "types",
+        "acquisition_types",
+        "output",
+        "data",
+        "engines",
+        "fitting",
+        "forecast",
+    },
     "checks": {"errors", "types", "formulas", "data", "fitting", "evaluate"},
     "cli": {
         "checks",
