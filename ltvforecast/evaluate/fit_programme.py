@@ -55,7 +55,7 @@ def fit(
     layers : {"auto", "off"}
         Whether to try forecasts at past dates, and learn from them by how much to correct and
         widen the model's forecasts, and how far to trust recent revenue. It needs the
-        transactions, which a summary made in this session holds and a loaded one does not.
+        transactions, which a summary holds as long as it is in memory, and a loaded one does not.
     workers : int, optional
         Past dates worked on side by side; by default one for each processor, at most 8. Changes
         no number.

@@ -68,7 +68,7 @@ def forecast_new_customers(
     Parameters
     ----------
     model : FittedModel
-        Fitted in this session: its summary holds the transactions. Its purchase process tells who
+        Just fitted, not loaded: its summary holds the transactions. Its purchase process tells who
         was really new when the data begin.
     horizon : str or Horizon
         As in :func:`ltvforecast.predict`.
@@ -106,7 +106,7 @@ def forecast_new_customers(
     if summary.transactions is None:
         raise SummaryError(
             "a model without its transactions",
-            expected="a model fitted in this session",
+            expected="a model just fitted, not loaded",
             remedy="summarise the transactions and fit again",
         )
     asked = parse_horizon(horizon, summary.as_of) if isinstance(horizon, str) else horizon
