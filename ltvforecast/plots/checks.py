@@ -227,7 +227,7 @@ def _check(checks: FitChecks, name: str) -> FitCheck:
         raise ConfigError(
             f"no check {name!r} ({reasons})",
             expected=f"one of the checks made: {there}",
-            remedy="make the checks of a model fitted in this session, with check_fit(model)",
+            remedy="fit again and make the checks at once, with check_fit(model)",
         ) from None
 
 
