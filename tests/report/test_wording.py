@@ -28,7 +28,8 @@ def read(text: str) -> float:
 @given(amounts)
 def test_money_is_right_to_three_digits(value: float) -> None:
     shown = read(money(value))
-    assert abs(shown - value) <= max(0.005 * value, 0.005)
+    # half of the last digit shown; a tie, such as .875, misses it by the rounding of floats alone
+    assert abs(shown - value) <= max(0.005 * value, 0.005) + 1e-12
     assert money(-value) == "−" + money(value)
 
 
