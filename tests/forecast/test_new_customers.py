@@ -195,8 +195,6 @@ def test_intervals_and_chances_hold_in_many_programmes(truth: dict[str, float]) 
     # shares with the one that knows the parameters
     assert coverage(rank, 0.5) == pytest.approx(coverage(rank_best, 0.5), abs=0.04)
     assert coverage(rank, 0.9) == pytest.approx(coverage(rank_best, 0.9), abs=0.02)
-    # on its own: three standard errors and a point for what has to be found out
-    assert coverage(rank, 0.9) == pytest.approx(0.9, abs=0.037)
     assert rank.mean() == pytest.approx(0.5, abs=0.06)
     assert brier.mean() < brier_best.mean() + 0.004
     assert log_loss.mean() < log_loss_best.mean() + 0.015
