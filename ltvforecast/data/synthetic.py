@@ -277,7 +277,8 @@ def _clock(
     """Operational time at the start of each day: the sum of the daily factors before it."""
     factors = np.ones(days + horizon_days)
     if season is not None:
-        day = np.datetime64(as_of, "D") - (days - 1) + np.arange(len(factors))
+        first = (as_of - dt.date(1970, 1, 1)).days - (days - 1)
+        day = (first + np.arange(len(factors))).astype("datetime64[D]")
         month = day.astype("datetime64[M]").astype(np.int64) % 12
         factors *= np.asarray(season, dtype=np.float64)[month]
     if step is not None:

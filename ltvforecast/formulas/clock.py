@@ -90,7 +90,9 @@ def bins_of_days(days: npt.ArrayLike, count: int) -> IntArray:
     year = date.astype("datetime64[Y]")
     start = year.astype("datetime64[D]")
     place = (date - start).astype(np.int64)
-    leap = ((year + np.timedelta64(1, "Y")).astype("datetime64[D]") - start).astype(np.int64) > _YEAR
+    leap = ((year + np.timedelta64(1, "Y")).astype("datetime64[D]") - start).astype(
+        np.int64
+    ) > _YEAR
     place = place - (leap & (place > _LEAP_DAY))
     ends = np.cumsum(bin_lengths(count)).astype(np.int64)
     bins = np.searchsorted(ends, place, side="right")

@@ -11,7 +11,10 @@ from ltvforecast.types import Horizon
 
 
 def evaluation_of(pit: list[float] | np.ndarray, *, step: int = 90, days: int = 90) -> Evaluation:
-    origins = [str(np.datetime64("2024-01-01") + step * place) for place in range(len(pit))]
+    origins = [
+        str(np.datetime64("2024-01-01") + np.timedelta64(step * place, "D"))
+        for place in range(len(pit))
+    ]
     rows = [
         {"origin": origin, "level": level, "partner_id": partner, "method": MODEL, "pit": value}
         for origin, value in zip(origins, pit, strict=True)
