@@ -50,6 +50,8 @@ Map of the modules, each with its own first line:
 - cli/terminal.py: What goes to the screen: results to stdout, messages to stderr, or one JSON
   object.
 - config.py: A run's settings: a TOML file or flags, checked once at the edge.
+- covariate_types.py: The frozen record of covariate effects: what goes with buying more often,
+  longer, or for more.
 - data/account.py: The account of rows and money: its lines, as text and as a record for JSON.
 - data/acquisitions.py: Who was new when, and through whom: new customers by partner and period.
 - data/amounts.py: Columns of any type to money in whole millionths, and the cells that are no

@@ -12,12 +12,16 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
+
+if TYPE_CHECKING:
+    from ltvforecast.acquisition_types import AcquisitionFit
+    from ltvforecast.covariate_types import CovariateEffects
 
 __all__ = [
     "DEFAULT_SEED",
@@ -212,6 +216,11 @@ class CustomerSummary:
         SHA-256 over the summary's content.
     transactions : Transactions or None
         What it was made from, as far as known at ``as_of``; not saved with a model.
+    partner_table : pandas.DataFrame or None
+        What the user told of partners: ``partner_id``, ``segment``, and any covariates and money
+        terms; one row a partner, those without any transaction included.
+    covariates : pandas.DataFrame or None
+        Covariates of customers, one row a customer in the order of ``customers``.
     """
 
     customers: pd.DataFrame
@@ -229,6 +238,8 @@ class CustomerSummary:
     warnings: tuple[str, ...] = ()
     fingerprint: str = ""
     transactions: Transactions | None = field(default=None, repr=False, compare=False)
+    partner_table: pd.DataFrame | None = field(default=None, repr=False, compare=False)
+    covariates: pd.DataFrame | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         """Count the customers."""
@@ -273,7 +284,8 @@ class Diagnostics:
 class PurchaseFit:
     """Fitted purchase process: parameter draws of shape (draw, group), in the model's time unit.
 
-    A point fit is one draw; a pooled fit has one group.
+    A point fit is one draw. A pooled fit has one group; otherwise each partner is one, in the
+    order of ``CustomerSummary.partner_ids``, and a customer is of its main partner's.
 
     Attributes
     ----------
@@ -385,6 +397,8 @@ class FitSettings:
     model: Literal["bg-nbd"] = "bg-nbd"
     spend: Literal["gamma-gamma", "gamma-gamma-mean"] = "gamma-gamma"
     dependence: Literal["auto", "off"] = "auto"
+    pooling: Literal["partial", "complete", "none"] = "complete"
+    covariates: tuple[str, ...] = ()
     draws: int = 1000
     seed: int = DEFAULT_SEED
     priors: str = ""
@@ -570,6 +584,8 @@ class FittedModel:
     calendar: Calendar = field(default_factory=Calendar)
     layers: Layers | None = None
     dependence: Dependence | None = None
+    effects: CovariateEffects | None = None
+    acquisition: AcquisitionFit | None = None
 
     @property
     def posterior(self) -> xr.Dataset:

@@ -19,20 +19,24 @@ MODULES = sorted(
 # part -> the parts it may import (itself always)
 ALLOWED_PARTS: dict[str, set[str]] = {
     "errors": set(),
-    "types": set(),
+    # for annotations only
+    "types": {"acquisition_types", "covariate_types", "economics_types"},
     # records of one subject; types.py has no room for them
     "acquisition_types": {"types"},
+    "covariate_types": {"types"},
+    "economics_types": {"types"},
     "formulas": set(),
     "config": {"errors"},
     "output": {"errors"},
     "sealed": {"errors", "output"},
-    "data": {"errors", "types", "acquisition_types", "output"},
-    "fitting": {"errors", "types", "acquisition_types", "formulas", "output", "sealed"},
+    "data": {"errors", "types", "acquisition_types", "covariate_types", "output"},
+    "fitting": {"errors", "types", "acquisition_types", "covariate_types", "formulas", "output", "sealed"},
     "engines": {"errors", "types"},
     "forecast": {
         "errors",
         "types",
         "acquisition_types",
+        "covariate_types",
         "formulas",
         "engines",
         "output",
@@ -45,6 +49,7 @@ ALLOWED_PARTS: dict[str, set[str]] = {
         "errors",
         "types",
         "acquisition_types",
+        "covariate_types",
         "output",
         "data",
         "engines",
