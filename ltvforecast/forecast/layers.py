@@ -58,11 +58,15 @@ class LayeredDraws:
         By what the model's own draws were multiplied.
     mean_factor : float64 array, shape (partner,)
         By what the model's expected revenue is to be multiplied: combination and correction.
+    programme_factor : float64 array, shape (draw,)
+        What all partners of a draw share: correction and the programme's width. It concerns new
+        customers' revenue too, for which nothing else was learnt.
     """
 
     revenue: FloatArray
     factor: FloatArray
     mean_factor: FloatArray
+    programme_factor: FloatArray
 
 
 def applied_layers(names: Iterable[str] | None) -> tuple[str, ...]:
@@ -250,8 +254,9 @@ def layer_draws(
     mean = revenue.mean(axis=0)
     weight = estimate.weight if "combination" in names else 0.0
     aim = combine(mean, recent, customers, weight=weight)
-    if "correction" in names:
-        aim = aim * np.exp(estimate.correction)
+    level = float(np.exp(estimate.correction)) if "correction" in names else 1.0
+    aim = aim * level
+    common = np.full(draws, level)
     safe = np.where(mean > 0, mean, 1.0)
     scaled = revenue / safe
     if "width" in names:
@@ -265,11 +270,16 @@ def layer_draws(
             )
         shared = rng_programme.standard_t(estimate.freedom, size=draws) * estimate.programme_spread
         shared = np.exp(np.clip(shared, -LARGEST_LOG_FACTOR, LARGEST_LOG_FACTOR))
-        scaled *= (shared / shared.mean())[:, None]
+        shared /= shared.mean()
+        common *= shared
+        scaled *= shared[:, None]
         again = scaled.mean(axis=0)
         scaled /= np.where(again > 0, again, 1.0)
     layered = scaled * aim
     factor = np.divide(layered, revenue, out=np.ones_like(layered), where=revenue > 0)
     return LayeredDraws(
-        revenue=layered, factor=factor, mean_factor=np.where(mean > 0, aim / safe, 1.0)
+        revenue=layered,
+        factor=factor,
+        mean_factor=np.where(mean > 0, aim / safe, 1.0),
+        programme_factor=common,
     )

@@ -5,14 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 from importlib.resources import files
-from os import PathLike
-from pathlib import Path
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from ltvforecast.errors import ConfigError, ForecastError
-from ltvforecast.output import whole_file
+from ltvforecast.errors import ForecastError
 from ltvforecast.plots.forecast import (
     plot_forecast,
     plot_pareto,
@@ -20,55 +17,15 @@ from ltvforecast.plots.forecast import (
     plot_watch_list,
 )
 from ltvforecast.plots.svg import Drawing, chart_svg
-from ltvforecast.report.content import SECTIONS, build_report
+from ltvforecast.report.content import SECTIONS
 from ltvforecast.report.document import Chart, ChartName, Report
-from ltvforecast.types import PartnerForecast
 
-__all__ = ["render_html", "write_report"]
+__all__ = ["render_html"]
 
 WIDTHS = {"wide": 6.6, "narrow": 3.9}
 """Of the charts, in inches: each is drawn twice, and the page shows the one that fits."""
 _TEMPLATES = files("ltvforecast.report") / "templates"
 _UNPRINTABLE = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if code not in (9, 10)}
-
-
-def write_report(
-    forecast: PartnerForecast, path: str | PathLike[str], *, overwrite: bool = False
-) -> None:
-    """Write the report of a forecast for people who never see code.
-
-    Parameters
-    ----------
-    forecast : PartnerForecast
-    path : path-like
-        Its ending chooses the format: ``.html``.
-    overwrite : bool
-        Replace a file of that name.
-
-    Raises
-    ------
-    ConfigError
-        Another ending, a folder that is not there or can't be written to.
-    OutputExistsError
-        There is such a file and ``overwrite`` is False.
-    ForecastError
-        The forecast lacks something that a section must say.
-    """
-    target = Path(path)
-    if target.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError(
-            f"a report ending in {target.suffix or 'nothing'!r}",
-            expected="a name that ends in .html",
-            remedy=f"write it to {target.with_suffix('.html').name}",
-        )
-    if not target.parent.is_dir():
-        raise ConfigError(
-            f"the folder {target.parent} is not there",
-            expected="a folder to write the report into",
-            remedy="make the folder first, or choose another place",
-        )
-    with whole_file(target, overwrite=overwrite) as made:
-        made.write_text(render_html(build_report(forecast)), encoding="utf-8", newline="\n")
 
 
 def render_html(report: Report) -> str:
