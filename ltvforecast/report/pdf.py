@@ -33,7 +33,9 @@ def write_pdf(page: str, path: Path) -> None:
             expected="the package WeasyPrint, and the library Pango that it needs",
             remedy='install it with: pip install "ltvforecast[pdf]", or print the .html report',
         ) from missing
-    HTML(string=_with_colours(page), url_fetcher=_nothing).write_pdf(path, pdf_tags=True, pdf_variant="pdf/ua-1")
+    HTML(string=_with_colours(page), url_fetcher=_nothing).write_pdf(
+        path, pdf_tags=True, pdf_variant="pdf/ua-1"
+    )
 
 
 def _with_colours(page: str) -> str:
