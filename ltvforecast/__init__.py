@@ -49,11 +49,13 @@ Map of the modules, each with its own first line:
   refused.
 - cli/terminal.py: What goes to the screen: results to stdout, messages to stderr, or one JSON
   object.
+- cli/whatif_command.py: The command that says what a change would be worth: read, one call, show.
 - config.py: A run's settings: a TOML file or flags, checked once at the edge.
-- covariate_types.py: The frozen record of covariate effects: what goes with buying more often,
-  longer, or for more.
+- covariate_types.py: The frozen records of covariates: how they are coded, and what goes with
+  buying more.
 - data/account.py: The account of rows and money: its lines, as text and as a record for JSON.
-- data/acquisitions.py: Who was new when, and through whom: new customers by partner and period.
+- data/acquisitions.py: Who was new when, and through whom: first days of customers and of
+  partners.
 - data/amounts.py: Columns of any type to money in whole millionths, and the cells that are no
   number.
 - data/attribution.py: Which partner a customer's value belongs to: shares that add to one,
@@ -61,6 +63,8 @@ Map of the modules, each with its own first line:
 - data/calendar_file.py: Known closures, campaigns and holidays from a file: CSV or TOML.
 - data/columns.py: Which column plays which role: recognised from the common exports, or said by
   the user.
+- data/covariate_columns.py: Columns of covariates: cells to numbers, categories, yes/no or dates,
+  one kind a column.
 - data/datasets.py: Real data to try things on: a grocer's year, shipped here, and the CDNOW
   cohort.
 - data/dates.py: Columns of any type to days, and the cells that are no date or leave it open.
@@ -70,6 +74,10 @@ Map of the modules, each with its own first line:
 - data/ids.py: Columns of any type to text and ids, exactly as they stand.
 - data/ledger.py: The rows of a source with their cells understood, before any of them is judged.
 - data/notes.py: What a reader should know of the reading besides the account of rows and money.
+- data/partner_merge.py: The table of partners held against the transactions: who is missing
+  there, and who is new.
+- data/partner_table.py: The table of partners: segments, covariates and money terms, one checked
+  row a partner.
 - data/quoting.py: Values from the data, quoted so that a message stays short, whole and harmless.
 - data/refund_forms.py: The four forms in which sources tell of refunds, turned into signed
   amounts.
@@ -79,12 +87,16 @@ Map of the modules, each with its own first line:
   with its remedy.
 - data/source.py: A table of transactions from wherever it is: CSV, Parquet, Excel or any
   dataframe.
+- data/stream_history.py: Past revenue by partner and revenue stream, first purchases apart from
+  later ones.
 - data/summary.py: Transactions to customer summary: what each customer did up to the as-of date,
   and for whom.
 - data/synthetic.py: A partner programme with known truth, simulated forward from each customer's
   first purchase.
 - data/transactions.py: Transactions from a file or a dataframe, every row and every unit of money
   accounted for.
+- economics_types.py: The frozen records of money terms: the programme's, a segment's, and those
+  of each partner.
 - engines/local.py: Run a block function over blocks with threads on this machine.
 - errors.py: The exception tree: every message says what was found, what was expected and what to
   do.
@@ -116,6 +128,8 @@ Map of the modules, each with its own first line:
 - evaluate/records.py: The frozen records of a backtest, and of models side by side.
 - evaluate/replay.py: One origin replayed: summary, fit, forecast and baselines from what was
   known, and what came.
+- evaluate/risk_bands.py: What became of partners that were said to fall silent: shares by risk
+  band, from past dates.
 - evaluate/same_programme.py: Whether newer transactions are of the same programme as an old
   forecast, and what differs.
 - evaluate/score_forecast.py: An old forecast against newer transactions: what came, what was
@@ -133,6 +147,8 @@ Map of the modules, each with its own first line:
   their luck, one rule.
 - fitting/acquisition.py: Fits how partners bring new customers (NB-dropout), by its posterior; or
   says why it can't.
+- fitting/acquisition_counts.py: Counts new customers of every partner, month by month or week by
+  week.
 - fitting/acquisition_data.py: What the acquisition model is fitted to: is the programme still
   open, and who was really new.
 - fitting/acquisition_likelihood.py: Coordinates, priors and likelihood of the acquisition model,
@@ -145,6 +161,12 @@ Map of the modules, each with its own first line:
   every smooth total.
 - fitting/compress.py: Customers to a small table on which the likelihood is the same: unique
   rows, spectral nodes.
+- fitting/covariate_design.py: Which covariates a model has: those of partners and those of
+  customers, coded from a summary.
+- fitting/covariate_rows.py: A coding of covariates applied: to a table, or to one customer or
+  partner as a user types it.
+- fitting/covariates.py: Covariates as columns of numbers: categories against the most frequent,
+  numbers standardised.
 - fitting/dependence.py: Estimates whether frequent buyers spend more per purchase, and whether
   forecasts should mind.
 - fitting/diagnostics.py: What a fit's numbers mean, in plain words.
@@ -188,12 +210,16 @@ Map of the modules, each with its own first line:
   hierarchical model is fitted to.
 - fitting/pointwise.py: Log-likelihood of every observation in every posterior draw, on rows that
   count as many.
+- fitting/pooling.py: Partners taken together, apart, or each borrowing from the others: fits by
+  what is asked.
 - fitting/predictive.py: What customers look like under the priors, and under a fitted model: data
   sets for ArviZ.
 - fitting/prior_settings.py: Priors as data: the defaults, and what a TOML table changes about
   them.
 - fitting/priors.py: Weak priors, free of any scale: times count in mean ages, money in typical
   amounts.
+- fitting/programme_acquisition.py: Fits how a programme brings new customers, from its customer
+  summary alone.
 - fitting/psis.py: Pareto-smoothed importance sampling by ArviZ, whichever of its generations is
   installed.
 - fitting/purchase.py: Fits the purchase process (BG/NBD): by its posterior, or by maximum
@@ -206,6 +232,8 @@ Map of the modules, each with its own first line:
   expects them.
 - fitting/sampled_fit.py: Fits by NUTS or ADVI: customers in, the same records out as from every
   other fit.
+- fitting/sampled_partners.py: Partners that differ, fitted by Markov chains: the same records as
+  of the fast posterior.
 - fitting/season.py: A yearly index from counts and expected counts: how strong, how sure, and
   draws of it.
 - fitting/season_choice.py: Season or none, by month or by week: what would have forecast later
@@ -220,20 +248,46 @@ Map of the modules, each with its own first line:
   not at all.
 - forecast/blocks.py: One block of customers: closed forms, simulation, and a row of results for
   each customer.
+- forecast/break_even.py: How large an effect must be to bring its cost back, from the gain at a
+  few sizes.
 - forecast/dependence.py: What it does to a customer's revenue that frequent buyers spend more per
   purchase, or less.
+- forecast/economics.py: What partners' revenue is worth under their money terms: draw by draw,
+  period by period.
+- forecast/economics_file.py: Money terms from a TOML file, from options, and back to a plain
+  table.
 - forecast/expectation.py: Expected purchases of every customer in every parameter draw, by
   interpolation in x and T.
 - forecast/exposure.py: What a forecast's periods are worth on the seasonal clock, draw by draw.
+- forecast/flows.py: What partners bring, in every draw and period: the simulated totals with the
+  layers on them.
 - forecast/horizon.py: How far ahead: a horizon from text, and the calendar periods it is cut
   into.
 - forecast/intervals.py: Means and equal-tailed intervals of draws, as named columns.
 - forecast/layers.py: Layers on top of the model's draws: what past forecasts taught about level,
   shares and width.
+- forecast/lifespan.py: How long each partner goes on bringing revenue: median, interval and
+  chances of lasting.
+- forecast/money_columns.py: From money in draws to columns: LTV to CAC, payback, what still pays,
+  commission to accrue.
 - forecast/new_customers.py: New customers to come: per draw, partner and period, from each
   partner's own random stream.
-- forecast/partners.py: From draws to the partner, programme and period tables: sums inside a
-  draw, then quantiles.
+- forecast/newcomer_parameters.py: From a fitted model to the parameters of customers who are
+  still to come.
+- forecast/newcomer_paths.py: What one partner's new customers buy after they came, exactly, draw
+  by draw (compiled).
+- forecast/newcomer_value.py: What a new customer is expected to be worth, in closed form, draw by
+  draw.
+- forecast/newcomers.py: New customers and what they will bring: simulated together, partner by
+  partner, in each draw.
+- forecast/parameters.py: Which parameters hold for each customer: its partner's, with the effects
+  of its covariates.
+- forecast/partner_expectation.py: Expected purchases where customers differ in their parameters,
+  by a table a draw or the formula.
+- forecast/partners.py: The tables of a forecast: partners, periods, segments, and the programme's
+  own row.
+- forecast/payback.py: Whether a partner pays: LTV against CAC, payback, and the highest cost that
+  still pays.
 - forecast/predict.py: From a fitted model to what each partner is worth: the whole forecast in
   one call.
 - forecast/prepare.py: From a fitted model and a specification to all that the simulation needs to
@@ -242,6 +296,23 @@ Map of the modules, each with its own first line:
   ready for JSON.
 - forecast/records.py: What the compiled simulation reads and fills in: tuples of arrays, as it
   can take them.
+- forecast/revenue_streams.py: Forecast revenue split by revenue stream, adding up in every draw.
+- forecast/roll_up.py: From simulated totals to draws and columns of each partner, each period and
+  the programme.
+- forecast/scenario.py: What a change would be worth to each partner: two futures on common paths,
+  and what differs.
+- forecast/scenario_change.py: What is to be changed in a what-if: read from text, checked, and
+  said in plain words.
+- forecast/scenario_futures.py: Runs the two futures of a what-if over all customers: blocks,
+  workers, totals.
+- forecast/scenario_kernel.py: Two futures of each customer on one path: as things are, and as
+  they would be (compiled).
+- forecast/scenario_support.py: Which partners to support first: gain against cost, how sure, and
+  what a budget reaches.
+- forecast/scenario_value.py: Both futures of a what-if, simulated and valued under their money
+  terms, draw by draw.
+- forecast/scenario_words.py: What a what-if takes for granted, in plain words: printed with every
+  answer.
 - forecast/self_check.py: A forecast's check of itself: simulated means against the closed forms.
 - forecast/simulate.py: The conditional future of a few customers, exactly, draw by draw
   (compiled).
@@ -249,6 +320,11 @@ Map of the modules, each with its own first line:
   at all.
 - forecast/streams.py: Random streams that belong to customers, so that blocks and workers change
   nothing.
+- forecast/term_checks.py: Whether money terms mean something: ranges, tiers, and what contradicts
+  what.
+- forecast/terms.py: Which money terms hold for each partner: programme, segment, partner table,
+  partner.
+- forecast/totals.py: Simulates every customer of a programme, block by block, and adds up.
 - forecast/value.py: What revenue is worth today: margin, commission and discounting, draw by
   draw.
 - forecast/windows.py: Partner totals after each of several numbers of days, from one simulation.
@@ -256,6 +332,8 @@ Map of the modules, each with its own first line:
   future purchases.
 - formulas/bgnbd_kernels.py: Compiled scalar kernels of the BG/NBD model, one customer and one
   parameter vector at a time.
+- formulas/chebyshev_sums.py: Polynomials of two or three variables by their Chebyshev
+  coefficients, one set for each draw.
 - formulas/clock.py: The seasonal clock: operational time, in which a seasonal Poisson process is
   an even one.
 - formulas/compiling.py: Compiling scalar functions with Numba, and making broadcasting array
@@ -273,6 +351,7 @@ Map of the modules, each with its own first line:
 - formulas/special.py: Delicate special functions, compiled: log-gamma differences and the 2F1
   that BG/NBD needs.
 - output.py: Outputs appear whole or not at all, and replace nothing unasked.
+- partner_types.py: The frozen record of how partners differ in a fitted model.
 - plots/chart_data.py: The numbers behind each chart, picked and ordered, so that chart and table
   show the same.
 - plots/checks.py: Charts of fit checks: what came against what the model expects, straight from a
@@ -303,9 +382,17 @@ Map of the modules, each with its own first line:
   and remarks.
 - report/past.py: Right and wrong before: forecasts from past dates on these data, and what they
   taught.
+- report/pdf.py: The report as a PDF: the printed page, tagged so that screen readers can follow
+  it.
 - report/ranking.py: Which partners are worth how much: the ranking, and head and long tail.
+- report/risk_table.py: What became of partners that were said to fall silent: the chances held
+  against the past.
 - report/wording.py: Numbers, dates and chances put into words that a manager reads without a
   calculator.
+- report/workbook.py: The report as an Excel workbook: the same tables as numbers, on named
+  sheets.
+- report/write.py: Writes the report of a forecast: as a page, a workbook or a PDF, chosen by the
+  name's ending.
 - sealed.py: A saved folder that knows whether it is whole: an index with a checksum of every
   other file.
 - types.py: The frozen records that flow from stage to stage, and nothing else.
@@ -321,9 +408,11 @@ if TYPE_CHECKING:
     from ltvforecast.checks.fit_checks import check_fit
     from ltvforecast.data.calendar_file import read_calendar
     from ltvforecast.data.datasets import load_cdnow, load_cdnow_sample, load_complete_journey
+    from ltvforecast.data.partner_table import read_partners
     from ltvforecast.data.summary import summarize
     from ltvforecast.data.synthetic import simulate_programme
     from ltvforecast.data.transactions import read_transactions
+    from ltvforecast.economics_types import Terms
     from ltvforecast.evaluate.backtest import backtest
     from ltvforecast.evaluate.compare import compare
     from ltvforecast.evaluate.fit_programme import add_layers, fit
@@ -336,7 +425,11 @@ if TYPE_CHECKING:
     from ltvforecast.fitting.predictive import posterior_predictive, prior_predictive
     from ltvforecast.fitting.prior_settings import read_priors
     from ltvforecast.fitting.store import load_model, save_model
+    from ltvforecast.forecast.economics_file import read_economics
     from ltvforecast.forecast.predict import predict
+    from ltvforecast.forecast.scenario import scenario
+    from ltvforecast.forecast.scenario_change import Change
+    from ltvforecast.forecast.scenario_support import rank_support
     from ltvforecast.forecast.store import load_forecast, save_forecast
     from ltvforecast.plots.checks import (
         plot_conditional_expectation,
@@ -350,12 +443,14 @@ if TYPE_CHECKING:
         plot_watch_list,
     )
     from ltvforecast.plots.model import plot_frequency_fit, plot_season
-    from ltvforecast.report.html import write_report
+    from ltvforecast.report.write import write_report
     from ltvforecast.types import Calendar, Economics
 
 __all__ = [
     "Calendar",
+    "Change",
     "Economics",
+    "Terms",
     "add_layers",
     "backtest",
     "check_fit",
@@ -382,7 +477,10 @@ __all__ = [
     "posterior_predictive",
     "predict",
     "prior_predictive",
+    "rank_support",
     "read_calendar",
+    "read_economics",
+    "read_partners",
     "read_priors",
     "read_transactions",
     "save_comparison",
@@ -390,6 +488,7 @@ __all__ = [
     "save_forecast",
     "save_model",
     "save_score",
+    "scenario",
     "score",
     "simulate_programme",
     "summarize",
@@ -401,7 +500,9 @@ __version__ = version("ltvforecast")
 
 _HOME = {
     "Calendar": "types",
+    "Change": "forecast.scenario_change",
     "Economics": "types",
+    "Terms": "economics_types",
     "add_layers": "evaluate.fit_programme",
     "backtest": "evaluate.backtest",
     "check_fit": "checks.fit_checks",
@@ -428,7 +529,10 @@ _HOME = {
     "posterior_predictive": "fitting.predictive",
     "predict": "forecast.predict",
     "prior_predictive": "fitting.predictive",
+    "rank_support": "forecast.scenario_support",
     "read_calendar": "data.calendar_file",
+    "read_economics": "forecast.economics_file",
+    "read_partners": "data.partner_table",
     "read_priors": "fitting.prior_settings",
     "read_transactions": "data.transactions",
     "save_comparison": "evaluate.store",
@@ -436,11 +540,12 @@ _HOME = {
     "save_forecast": "forecast.store",
     "save_model": "fitting.store",
     "save_score": "evaluate.store",
+    "scenario": "forecast.scenario",
     "score": "evaluate.score_forecast",
     "simulate_programme": "data.synthetic",
     "summarize": "data.summary",
     "to_inference_data": "fitting.pointwise",
-    "write_report": "report.html",
+    "write_report": "report.write",
 }
 
 

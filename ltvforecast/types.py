@@ -19,9 +19,12 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from ltvforecast.economics_types import Economics
+
 if TYPE_CHECKING:
     from ltvforecast.acquisition_types import AcquisitionFit
     from ltvforecast.covariate_types import CovariateEffects
+    from ltvforecast.partner_types import PartnerPooling
 
 __all__ = [
     "DEFAULT_SEED",
@@ -46,6 +49,7 @@ __all__ = [
     "Layers",
     "PartnerForecast",
     "PurchaseFit",
+    "RiskBand",
     "SpendFit",
     "TimeUnit",
     "Transactions",
@@ -189,7 +193,8 @@ class CustomerSummary:
         ``T`` (float64, in ``time_unit``), ``monetary_value`` (float64, mean value of the repeat
         purchase days, 0 if there are none), ``first_value`` (float64, value of the first purchase
         day), ``spend_n`` (int64, purchase days with value > 0, first included), ``spend_sum``,
-        ``spend_log_sum`` (float64, over those days), ``revenue_to_date`` (float64).
+        ``spend_log_sum`` (float64, over those days), ``revenue_to_date`` (float64),
+        ``first_partner`` (str, the acquiring one: of the largest amount on the first day).
     partner_ids : tuple of str
         Sorted. Index into it is "partner" in the arrays below.
     share_start : int64 array, shape (n_customers + 1,)
@@ -221,6 +226,9 @@ class CustomerSummary:
         terms; one row a partner, those without any transaction included.
     covariates : pandas.DataFrame or None
         Covariates of customers, one row a customer in the order of ``customers``.
+    stream_history : pandas.DataFrame or None
+        Revenue by partner and revenue stream, first purchases apart
+        (see :func:`ltvforecast.data.stream_history.stream_history`); None without streams.
     """
 
     customers: pd.DataFrame
@@ -240,6 +248,7 @@ class CustomerSummary:
     transactions: Transactions | None = field(default=None, repr=False, compare=False)
     partner_table: pd.DataFrame | None = field(default=None, repr=False, compare=False)
     covariates: pd.DataFrame | None = field(default=None, repr=False, compare=False)
+    stream_history: pd.DataFrame | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         """Count the customers."""
@@ -550,6 +559,38 @@ class TrackRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RiskBand:
+    """What became of partners that past forecasts gave about this chance of falling silent.
+
+    Attributes
+    ----------
+    horizon_days : float
+    windows : int
+        Past dates.
+    low, high : float
+        Chance of no revenue within the horizon, ``p_churn``: from ``low`` to below ``high``.
+    partners : int
+        Partners with such a chance, over all past dates.
+    expected : float
+        Their mean chance.
+    silent : int
+        So many of them really brought no revenue.
+    silent_lo_90, silent_hi_90 : float
+        90 % interval of the share that does.
+    """
+
+    horizon_days: float
+    windows: int
+    low: float
+    high: float
+    partners: int
+    expected: float
+    silent: int
+    silent_lo_90: float
+    silent_hi_90: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layers:
     """What past forecasts teach, by horizon, and how right they were.
 
@@ -563,12 +604,15 @@ class Layers:
         Past dates forecast from.
     how : str
         Plain words.
+    risk_bands : tuple of RiskBand
+        What became of partners that were said to fall silent, by horizon and chance.
     """
 
     estimates: tuple[LayerEstimate, ...]
     track_record: tuple[TrackRecord, ...]
     origins: tuple[dt.date, ...]
     how: str
+    risk_bands: tuple[RiskBand, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -586,6 +630,7 @@ class FittedModel:
     dependence: Dependence | None = None
     effects: CovariateEffects | None = None
     acquisition: AcquisitionFit | None = None
+    partner_levels: PartnerPooling | None = None
 
     @property
     def posterior(self) -> xr.Dataset:
@@ -594,8 +639,10 @@ class FittedModel:
         Returns
         -------
         xarray.Dataset
-            ``r, alpha, a, b, p, q, v, zero_share``, and ``rho`` and ``season`` (with a further
-            dimension ``bin``) if estimated; one chain, or as many as were sampled.
+            ``r, alpha, a, b, p, q, v, zero_share``, those that differ between partners with a
+            further dimension ``partner``; ``rho``, ``season`` (by ``bin``) and effects of
+            covariates (``effect_log_rate, effect_dropout_logit, effect_log_spend``, by
+            ``covariate``) if estimated. One chain, or as many as were sampled.
         """
         sampled = self.purchase.diagnostics.chains or 1
         chains = sampled if len(self.purchase.draws["r"]) % sampled == 0 else 1
@@ -607,17 +654,51 @@ class FittedModel:
         if self.dependence is not None:
             both["rho"] = self.dependence.draws[:, None]
         posterior = xr.Dataset(
-            {name: (("chain", "draw"), by_chain(values[:, 0])) for name, values in both.items()}
+            {
+                name: (("chain", "draw"), by_chain(values[:, 0]))
+                if bool((values == values[:, :1]).all())
+                else (("chain", "draw", "partner"), by_chain(values))
+                for name, values in both.items()
+            }
         )
+        if "partner" in posterior.sizes:
+            ids = np.array(self.summary.partner_ids, dtype=np.str_)
+            posterior = posterior.assign_coords(partner=ids)
         if len(self.calendar.draws):
             posterior["season"] = (("chain", "draw", "bin"), by_chain(self.calendar.draws))
+        if self.effects is not None:
+            for name, values in self.effects.draws.items():
+                posterior[f"effect_{name}"] = (("chain", "draw", "covariate"), by_chain(values))
+            columns = np.array(self.effects.names, dtype=np.str_)
+            posterior = posterior.assign_coords(covariate=columns)
         return posterior
+
+    @property
+    def average_draws(self) -> dict[str, FloatArray]:
+        """Draws of every parameter of the programme's average customer.
+
+        Returns
+        -------
+        dict of str to float64 array, shape (draw,)
+            ``r, alpha, a, b, p, q, v, zero_share``: where partners differ, the mean over
+            customers of that of their main partners; effects of covariates are left out.
+        """
+        both = {**self.purchase.draws, **self.spend.draws}
+        if all(values.shape[1] == 1 for values in both.values()):
+            return {name: values[:, 0] for name, values in both.items()}
+        home = self.summary.customers["partner_id"].value_counts()
+        weight = home.reindex(self.summary.partner_ids, fill_value=0).to_numpy(dtype=np.float64)
+        weight /= weight.sum()
+        return {
+            name: values[:, 0] if values.shape[1] == 1 else np.asarray(values @ weight)
+            for name, values in both.items()
+        }
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><th scope='row'>{escape(name)}</th><td>{float(np.mean(draws)):.4g}</td>"
             f"<td>{float(np.std(draws)):.2g}</td></tr>"
-            for name, draws in {**self.purchase.draws, **self.spend.draws}.items()
+            for name, draws in self.average_draws.items()
         )
         return (
             f"<p><b>{escape(self.purchase.model)} + {escape(self.spend.model)}</b>, "
@@ -626,25 +707,6 @@ class FittedModel:
             "<table><thead><tr><th>parameter</th><th>mean</th><th>sd</th></tr></thead>"
             f"<tbody>{rows}</tbody></table>"
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Economics:
-    """Money terms of the programme.
-
-    Attributes
-    ----------
-    margin : float
-        Gross margin as a share of revenue, 0 to 1.
-    commission : float
-        Commission as a share of revenue, 0 to 1.
-    discount_rate : float
-        Effective annual rate, 0.10 = 10 % a year.
-    """
-
-    margin: float = 1.0
-    commission: float = 0.0
-    discount_rate: float = 0.10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -665,6 +727,7 @@ class ForecastSpec:
     economics: Economics = field(default_factory=Economics)
     seed: int = DEFAULT_SEED
     layers: tuple[str, ...] = ("combination", "correction", "width")
+    acquisition: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -675,11 +738,13 @@ class PartnerForecast:
     ----------
     partners, customers, periods : pandas.DataFrame
         The columns of ``partners.csv``, ``customers.parquet`` and ``periods.csv``.
+    segments : pandas.DataFrame
+        Segments side by side: the columns of ``segments.csv``.
     programme : mapping
         The same names for the whole programme, with its own joint intervals.
     draws : xarray.Dataset
-        ``existing_revenue``, ``ltv``, ``commission``, ``active_customers`` with dimensions
-        (draw, partner).
+        ``existing_revenue``, ``ltv``, ``commission``, ``active_customers``, and ``new_customers``
+        and ``new_revenue`` where they are forecast, with dimensions (draw, partner).
     history : pandas.DataFrame
         Revenue by partner and day up to ``as_of`` (see :class:`CustomerSummary`).
     spec : ForecastSpec
@@ -690,6 +755,7 @@ class PartnerForecast:
     partners: pd.DataFrame
     customers: pd.DataFrame
     periods: pd.DataFrame
+    segments: pd.DataFrame
     programme: Mapping[str, object]
     draws: xr.Dataset
     history: pd.DataFrame

@@ -19,24 +19,35 @@ MODULES = sorted(
 # part -> the parts it may import (itself always)
 ALLOWED_PARTS: dict[str, set[str]] = {
     "errors": set(),
-    # for annotations only
-    "types": {"acquisition_types", "covariate_types", "economics_types"},
+    # for annotations only; economics_types the other way round, because Economics is a default
+    "types": {"acquisition_types", "covariate_types", "economics_types", "partner_types"},
     # records of one subject; types.py has no room for them
     "acquisition_types": {"types"},
     "covariate_types": {"types"},
     "economics_types": {"types"},
+    "partner_types": {"types"},
     "formulas": set(),
     "config": {"errors"},
     "output": {"errors"},
     "sealed": {"errors", "output"},
     "data": {"errors", "types", "acquisition_types", "covariate_types", "output"},
-    "fitting": {"errors", "types", "acquisition_types", "covariate_types", "formulas", "output", "sealed"},
+    "fitting": {
+        "errors",
+        "types",
+        "acquisition_types",
+        "covariate_types",
+        "partner_types",
+        "formulas",
+        "output",
+        "sealed",
+    },
     "engines": {"errors", "types"},
     "forecast": {
         "errors",
         "types",
         "acquisition_types",
         "covariate_types",
+        "economics_types",
         "formulas",
         "engines",
         "output",
@@ -82,6 +93,8 @@ ALLOWED_LIBRARIES: dict[str, set[str]] = {
     "scoringrules": {"evaluate/scores.py"},
     "matplotlib": {"plots/"},
     "jinja2": {"report/html.py"},
+    "xlsxwriter": {"report/workbook.py"},
+    "weasyprint": {"report/pdf.py"},
     "narwhals": {
         "data/",
         "evaluate/backtest.py",

@@ -11,6 +11,7 @@ from ltvforecast.checks.predictive import check_predictive
 from ltvforecast.checks.regularity import check_regularity
 from ltvforecast.checks.sample import take_sample
 from ltvforecast.checks.tracking import check_tracking
+from ltvforecast.fitting.customer_draws import differs
 from ltvforecast.types import FitCheck, FitChecks, FittedModel
 
 __all__ = ["check_fit"]
@@ -46,9 +47,6 @@ def check_fit(model: FittedModel) -> FitChecks:
     >>> check_fit(model)["frequency"].verdict
     'fine'
     """
-    if any(values.shape[1] > 1 for values in model.purchase.draws.values()):
-        reason = "all checks: the model has parameters for each partner, and they know one set only"
-        return FitChecks(left_out=(reason,))
     streams = np.random.SeedSequence([model.settings.seed, len(model.summary)]).spawn(5)
     sampling, tracking, dependence, predictive, holding = map(np.random.default_rng, streams)
     sample = take_sample(model, rng=sampling)
@@ -73,6 +71,12 @@ def check_fit(model: FittedModel) -> FitChecks:
         left_out.append("regularity of purchases: fewer than 30 customers have bought three times")
     else:
         done.append(regularity)
+    if differs(model):
+        reason = (
+            "forecast of the last part of the history: it is made without differences between "
+            "partners and without covariates; a backtest has them"
+        )
+        return FitChecks(done=tuple(done), left_out=(*left_out, reason))
     held = hold_out(model, sample, rng=holding)
     if isinstance(held, HoldOut):
         done.extend(check_holdout(held))

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
 from ltvforecast.checks.clock import ages_on_clock
 from ltvforecast.checks.verdict import judge
+from ltvforecast.fitting.customer_draws import differs, main_partners, typical_customers
 from ltvforecast.formulas.bgnbd import purchase_count_pmf
-from ltvforecast.types import FitCheck, FittedModel, FloatArray
+from ltvforecast.types import FitCheck, FittedModel, FloatArray, IntArray
 
 __all__ = ["check_frequency", "purchase_frequencies"]
 
 LOOK, FAILS = 0.03, 0.10
 MOST_BINS, FEWEST_EXPECTED = 12, 5.0
 MOST_AGES, MOST_COUNTS, CHUNK = 200, 2_000, 50
+MOST_CUSTOMERS = 2_000
+
+
+class _Cells(NamedTuple):
+    """Ages, how many customers stand for each, and their parameters."""
+
+    ages: FloatArray
+    weights: FloatArray
+    parameters: Mapping[str, float] | Mapping[str, FloatArray]
 
 
 def purchase_frequencies(model: FittedModel, *, most: int = 7) -> pd.DataFrame:
@@ -36,11 +49,16 @@ def purchase_frequencies(model: FittedModel, *, most: int = 7) -> pd.DataFrame:
     Notes
     -----
     Expected are the customers' probabilities, each over its own age, added up at the point
-    estimate (Fader, Hardie & Lee 2005, figure 2).
+    estimate (Fader, Hardie & Lee 2005, figure 2). Where customers differ in their parameters, each
+    has its own (of 2,000, evenly spread over partners and ages, if there are more).
     """
     frequency = model.summary.customers["frequency"].to_numpy(dtype=np.int64)
-    age, customers = np.unique(ages_on_clock(model), return_counts=True)
-    expected = _expected(model, np.arange(most), age, customers.astype(np.float64))
+    if differs(model):
+        cells = _few_customers(model)
+    else:
+        age, customers = np.unique(ages_on_clock(model), return_counts=True)
+        cells = _Cells(age, customers.astype(np.float64), model.purchase.point)
+    expected = _expected(cells, np.arange(most))
     return pd.DataFrame(
         {
             "repeat_purchases": np.arange(most + 1),
@@ -116,10 +134,13 @@ def _times(row: pd.Series[float]) -> str:
 
 def _binned(model: FittedModel) -> pd.DataFrame:
     frequency = model.summary.customers["frequency"].to_numpy(dtype=np.int64)
-    ages, weights = _few_ages(ages_on_clock(model))
+    if differs(model):
+        cells = _few_customers(model)
+    else:
+        cells = _Cells(*_few_ages(ages_on_clock(model)), model.purchase.point)
     edges, expected = [0], list[float]()
     left, held = float(len(frequency)), 0.0
-    for count, chance in enumerate(_counts(model, ages, weights)):
+    for count, chance in enumerate(_counts(cells)):
         held += chance
         rest = left - held
         enough = held >= max(FEWEST_EXPECTED, left / (MOST_BINS - len(expected)))
@@ -140,22 +161,28 @@ def _binned(model: FittedModel) -> pd.DataFrame:
     )
 
 
-def _counts(model: FittedModel, ages: FloatArray, weights: FloatArray) -> FloatArray:
+def _counts(cells: _Cells) -> FloatArray:
     """Give expected customers with 0, 1, 2, ... repeat purchases, until hardly any are left."""
-    found = np.empty(0)
-    while len(found) < MOST_COUNTS and weights.sum() - found.sum() > weights.sum() / MOST_BINS / 4:
+    found, all_of_them = np.empty(0), cells.weights.sum()
+    while len(found) < MOST_COUNTS and all_of_them - found.sum() > all_of_them / MOST_BINS / 4:
         counts = np.arange(len(found), len(found) + CHUNK)
-        found = np.append(found, _expected(model, counts, ages, weights))
+        found = np.append(found, _expected(cells, counts))
     return found
 
 
-def _expected(
-    model: FittedModel, counts: np.ndarray, ages: FloatArray, weights: FloatArray
-) -> FloatArray:
+def _expected(cells: _Cells, counts: IntArray) -> FloatArray:
     chances = purchase_count_pmf(
-        counts[:, None], ages[None, :], 0, 0.0, 0.0, **model.purchase.point
+        counts[:, None], cells.ages[None, :], 0, 0.0, 0.0, **cells.parameters
     )
-    return np.asarray(chances, dtype=np.float64) @ weights
+    return np.asarray(chances, dtype=np.float64) @ cells.weights
+
+
+def _few_customers(model: FittedModel) -> _Cells:
+    """Take customers with their own parameters, evenly spread over partners and ages."""
+    ages, size = ages_on_clock(model), len(model.summary)
+    order = np.lexsort((ages, main_partners(model)))
+    rows = order[np.linspace(0, size - 1, min(size, MOST_CUSTOMERS)).round().astype(np.int64)]
+    return _Cells(ages[rows], np.full(len(rows), size / len(rows)), typical_customers(model, rows))
 
 
 def _few_ages(age: FloatArray) -> tuple[FloatArray, FloatArray]:

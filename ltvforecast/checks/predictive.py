@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +10,14 @@ import pandas as pd
 
 from ltvforecast.checks.replicates import (
     REPLICATES,
+    Parameters,
     parameter_draws,
     simulate_counts,
     simulate_totals,
 )
 from ltvforecast.checks.sample import Sample
 from ltvforecast.checks.verdict import judge, predictive_p
+from ltvforecast.fitting.customer_draws import customer_draws, differs, main_partners
 from ltvforecast.types import FitCheck, FittedModel, FloatArray, IntArray
 
 __all__ = ["check_predictive"]
@@ -143,8 +146,7 @@ def check_predictive(
         partners,
     )
     simulated = np.empty((REPLICATES, len(_STATISTICS)))
-    draws = {**model.purchase.draws, **model.spend.draws}
-    for place, parameters in enumerate(parameter_draws(draws)):
+    for place, parameters in enumerate(_parameters(model, sample)):
         counts = simulate_counts(parameters, sample.age, rng=rng)
         values = simulate_totals(parameters, counts + 1.0, rng=rng)
         simulated[place] = _figures(counts, values, partners)
@@ -154,6 +156,20 @@ def check_predictive(
         for place, statistic in enumerate(_STATISTICS)
         if not (few and statistic.name.startswith("partner"))
     )
+
+
+def _parameters(model: FittedModel, sample: Sample) -> Iterator[Parameters]:
+    """Take parameters for each replicate: of all customers, or of each where they differ."""
+    if not differs(model):
+        yield from parameter_draws({**model.purchase.draws, **model.spend.draws})
+        return
+    home = main_partners(model)
+    for draw in np.linspace(0, len(model.purchase.draws["r"]) - 1, REPLICATES).astype(np.int64):
+        found = customer_draws(model, sample.rows, home=home, draw=np.array([draw]))
+        yield {
+            name: float(values[0, 0]) if values.shape[1] == 1 else values[0]
+            for name, values in found.items()
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

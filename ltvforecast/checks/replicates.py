@@ -11,6 +11,7 @@ from ltvforecast.types import FloatArray, IntArray
 
 __all__ = [
     "REPLICATES",
+    "Parameters",
     "parameter_draws",
     "simulate_counts",
     "simulate_future_counts",
@@ -23,7 +24,8 @@ REPLICATES = 200
 MOST_PURCHASES = 1e7
 """Of one customer in one replicate; weak-prior draws go beyond what a Poisson sampler takes."""
 
-Parameters = Mapping[str, float]
+Parameters = Mapping[str, float] | Mapping[str, FloatArray] | Mapping[str, float | FloatArray]
+"""Of all customers, or of each: numbers, or arrays of shape (n,)."""
 
 
 def parameter_draws(
@@ -167,7 +169,7 @@ def simulate_future_counts(
 
 
 def _last_purchase(
-    a: float, b: FloatArray | float, shape: tuple[int, ...], *, rng: np.random.Generator
+    a: FloatArray | float, b: FloatArray | float, shape: tuple[int, ...], *, rng: np.random.Generator
 ) -> FloatArray:
     """Draw after which repeat purchase each customer leaves, as a float: it may be astronomical."""
     dropout = np.clip(rng.beta(a, b, shape), 1e-300, 1.0 - 1e-16)

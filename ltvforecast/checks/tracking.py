@@ -13,6 +13,7 @@ from ltvforecast.checks.clock import days_on_clock
 from ltvforecast.checks.replicates import REPLICATES, simulate_times
 from ltvforecast.checks.sample import Sample
 from ltvforecast.checks.verdict import error_beyond_chance, judge, predictive_p
+from ltvforecast.fitting.customer_draws import differs, typical_customers
 from ltvforecast.formulas.bgnbd import expected_purchases
 from ltvforecast.types import FitCheck, FittedModel, FloatArray, IntArray
 
@@ -20,6 +21,7 @@ __all__ = ["check_tracking", "expected_repeat_purchases", "period_edges"]
 
 MOST_PERIODS, FEWEST_PERIODS = 104, 8
 MOST_SIMULATED = 4_000_000
+MOST_CUSTOMERS = 2_000
 LOOK, FAILS = 0.10, 0.30
 TREND_LOOK, TREND_FAILS = 0.05, 0.20
 RECENT = 0.25
@@ -112,7 +114,8 @@ def check_tracking(
     Notes
     -----
     Purchases of one customer come in bunches while it is alive, so periods are correlated and vary
-    more than Poisson counts; how much is simulated from the point estimate.
+    more than Poisson counts; how much is simulated from the point estimate. Where customers differ
+    in their parameters, each has its own.
     """
     purchases = sample.purchases
     edges = period_edges(int(sample.first_day.min()) - 1, sample.as_of_day)
@@ -122,16 +125,39 @@ def check_tracking(
     actual = _by_period(purchases.day[repeat].astype(np.float64), edges.astype(np.float64))
     shown = days_on_clock(model, np.concatenate([edges, sample.first_day]))
     ticks, born = shown[: len(edges)], shown[len(edges) :]
-    expected = expected_repeat_purchases(
-        model.purchase.point, born, ticks, days_per_unit=sample.days_per_unit
-    )
-    replicates = _replicates(model, sample, born, ticks, rng=rng)
+    own = typical_customers(model, sample.rows) if differs(model) else None
+    expected = _expected(model, own, born, ticks, unit=sample.days_per_unit)
+    replicates = _replicates(model, own, sample, born, ticks, rng=rng)
     table = _table(edges, actual, expected, replicates)
     return _whole(actual, expected, replicates, table), _recent(actual, expected, replicates, table)
 
 
+def _expected(
+    model: FittedModel,
+    own: Mapping[str, FloatArray] | None,
+    born: FloatArray,
+    ticks: FloatArray,
+    *,
+    unit: float,
+) -> FloatArray:
+    """Repeat purchases expected in each period, by each customer's own parameters if they differ.
+
+    Of many customers, so many as are enough stand for all, evenly spread over first days.
+    """
+    if own is None:
+        return expected_repeat_purchases(model.purchase.point, born, ticks, days_per_unit=unit)
+    size = len(born)
+    order = np.argsort(born, kind="stable")
+    rows = order[np.linspace(0, size - 1, min(size, MOST_CUSTOMERS)).round().astype(np.int64)]
+    age = np.maximum(ticks[:, None] - born[rows], 0.0) / unit
+    theirs = (own[name][rows] for name in ("r", "alpha", "a", "b"))
+    mean = expected_purchases(age, 0.0, 0.0, 0.0, *theirs, nodes=16)
+    return np.asarray(np.diff(mean.sum(axis=1)) * (size / len(rows)))
+
+
 def _replicates(
     model: FittedModel,
+    own: Mapping[str, FloatArray] | None,
     sample: Sample,
     born: FloatArray,
     ticks: FloatArray,
@@ -146,14 +172,22 @@ def _replicates(
     everyone, unit, point = len(born), sample.days_per_unit, model.purchase.point
     mean = float(sample.customers["frequency"].mean()) + 1.0
     some = min(everyone, max(100, int(MOST_SIMULATED / REPLICATES / mean)))
-    chosen = born[rng.choice(everyone, some, replace=False)]
+    pick = rng.choice(everyone, some, replace=False)
+    chosen = born[pick]
+    theirs = None if own is None else {name: values[pick] for name, values in own.items()}
     age = (ticks[-1] - chosen) / unit
-    centre = expected_repeat_purchases(point, chosen, ticks, days_per_unit=unit)
     deviations = np.empty((REPLICATES, len(centre)))
     for place in range(REPLICATES):
-        customer, when = simulate_times(point, age, rng=rng)
-        deviations[place] = _by_period(chosen[customer] + when * unit, ticks) - centre
-    expected = expected_repeat_purchases(point, born, ticks, days_per_unit=unit)
+        customer, when = simulate_times(point if theirs is None else theirs, age, rng=rng)
+        deviations[place] = _by_period(chosen[customer] + when * unit, ticks)
+    # of all of them; where some stand for them, the mean of what was simulated is nearer
+    centre = (
+        expected_repeat_purchases(point, chosen, ticks, days_per_unit=unit)
+        if theirs is None
+        else deviations.mean(axis=0)
+    )
+    deviations -= centre
+    expected = _expected(model, own, born, ticks, unit=unit)
     return np.asarray(expected + np.sqrt(everyone / some) * deviations)
 
 

@@ -17,8 +17,9 @@ from ltvforecast.cli.lines import (
     summary_lines,
     summary_record,
 )
-from ltvforecast.cli.source_reading import read_source
+from ltvforecast.cli.source_reading import read_partner_table, read_source
 from ltvforecast.cli.terminal import Terminal
+from ltvforecast.cli.whatif_command import whatif
 from ltvforecast.config import (
     Reading,
     parse_as_of,
@@ -67,6 +68,7 @@ def ltvforecast(
 def check(
     source: opt.Source,
     *,
+    partners: opt.Partners = None,
     rejects: opt.Rejects = None,
     as_of: opt.AsOf = None,
     column: opt.Column = None,
@@ -112,7 +114,12 @@ def check(
     transactions = read_source(
         source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite
     )
-    summary = summarize(transactions, as_of=parse_as_of(as_of), attribution="share")
+    summary = summarize(
+        transactions,
+        as_of=parse_as_of(as_of),
+        attribution="share",
+        partners=read_partner_table(partners, reading),
+    )
     terminal.show("\n".join([*account_lines(summary.account), "", *summary_lines(summary)]))
     terminal.finish(
         "check",
@@ -129,6 +136,7 @@ def fit(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the model [default: models/NAME-OF-FILE].")
     ] = None,
+    partners: opt.Partners = None,
     method: Annotated[
         Literal["laplace", "mle", "nuts", "advi", "lifetimes"],
         typer.Option(
@@ -216,7 +224,11 @@ def fit(
         source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite
     )
     summary = summarize(
-        transactions, as_of=parse_as_of(as_of), attribution=attribution, time_unit=time_unit
+        transactions,
+        as_of=parse_as_of(as_of),
+        attribution=attribution,
+        time_unit=time_unit,
+        partners=read_partner_table(partners, reading),
     )
     for line in summary_lines(summary):
         terminal.say(line)
@@ -311,7 +323,9 @@ def report(
         Path, typer.Argument(metavar="FORECAST", help="Folder that `predict` wrote.")
     ],
     *,
-    out: Annotated[Path, typer.Option(help="The report, an .html file.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option(help="The report: .html, .xlsx or .pdf.")] = Path(
+        "report.html"
+    ),
     overwrite: opt.Overwrite = False,
     config: opt.Config = None,
     as_json: opt.Json = False,
@@ -323,7 +337,7 @@ def report(
     Example: ltvforecast report forecasts/orders --out orders.html
     """
     from ltvforecast.forecast.store import load_forecast
-    from ltvforecast.report.html import write_report
+    from ltvforecast.report.write import write_report
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     write_report(load_forecast(forecast), out, overwrite=overwrite)
@@ -334,6 +348,7 @@ def report(
 app.command()(backtest)
 app.command()(score)
 app.command()(compare)
+app.command()(whatif)
 
 
 @app.command()
@@ -397,7 +412,7 @@ def demo(
     from ltvforecast.fitting.store import save_model
     from ltvforecast.forecast.predict import predict as predict_partners
     from ltvforecast.forecast.store import save_forecast
-    from ltvforecast.report.html import write_report
+    from ltvforecast.report.write import write_report
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     with whole_folder(out, overwrite=overwrite) as folder, terminal.progress() as progress:

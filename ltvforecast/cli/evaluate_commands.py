@@ -10,7 +10,7 @@ import typer
 from ltvforecast.cli import options as opt
 from ltvforecast.cli.lines import check_lines, evaluation_lines, evaluation_record
 from ltvforecast.cli.score_lines import comparison_lines, score_lines
-from ltvforecast.cli.source_reading import read_source
+from ltvforecast.cli.source_reading import read_partner_table, read_source
 from ltvforecast.cli.terminal import Terminal
 from ltvforecast.config import Reading, parse_columns
 from ltvforecast.output import refuse_existing
@@ -28,6 +28,7 @@ def backtest(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the scores [default: backtests/NAME-OF-FILE].")
     ] = None,
+    partners: opt.Partners = None,
     origins: Annotated[int, typer.Option(help="Past dates to forecast from.", min=1)] = 4,
     min_customers: Annotated[
         int, typer.Option(help="Smaller partners are scored apart.", min=1)
@@ -93,6 +94,7 @@ def backtest(
             horizon=horizon,
             origins=origins,
             min_customers=min_customers,
+            partners=read_partner_table(partners, reading),
             attribution=attribution,
             calendar=known_calendar,
             layers=layers,
@@ -198,6 +200,7 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(help="Folder for compare.csv, scores.csv and summary.json.")
     ] = None,
+    partners: opt.Partners = None,
     origins: Annotated[int, typer.Option(help="Past dates to forecast from.", min=1)] = 4,
     min_customers: Annotated[
         int, typer.Option(help="Smaller partners are scored apart.", min=1)
@@ -259,6 +262,7 @@ def compare(
             horizon=horizon,
             origins=origins,
             min_customers=min_customers,
+            partners=read_partner_table(partners, reading),
             attribution=attribution,
             draws=draws,
             seed=seed,

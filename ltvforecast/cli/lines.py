@@ -65,10 +65,11 @@ def summary_record(summary: CustomerSummary) -> dict[str, object]:
 def model_lines(model: FittedModel) -> list[str]:
     """Say what was fitted and whether it is to be trusted."""
     lines = [f"seed {model.settings.seed}, method {model.settings.method}"]
+    average = model.average_draws
     for part in (model.purchase, model.spend):
         values = ", ".join(
-            f"{name} {float(np.mean(draws)):.4g} (sd {float(np.std(draws)):.2g})"
-            for name, draws in part.draws.items()
+            f"{name} {float(np.mean(average[name])):.4g} (sd {float(np.std(average[name])):.2g})"
+            for name in part.draws
         )
         lines.append(f"{part.model}: {values}")
         lines.append(f"  {part.diagnostics.verdict}")
@@ -123,6 +124,7 @@ def check_lines(checks: FitChecks, *, warned: Sequence[str] = (), every: bool = 
 
 def model_record(model: FittedModel) -> dict[str, object]:
     """Give the same as JSON."""
+    average = model.average_draws
     return {
         "as_of": model.summary.as_of.isoformat(),
         "time_unit": model.summary.time_unit,
@@ -130,8 +132,11 @@ def model_record(model: FittedModel) -> dict[str, object]:
         "method": model.settings.method,
         "parameters": {
             name: {
-                parameter: {"mean": float(np.mean(draws)), "sd": float(np.std(draws))}
-                for parameter, draws in part.draws.items()
+                parameter: {
+                    "mean": float(np.mean(average[parameter])),
+                    "sd": float(np.std(average[parameter])),
+                }
+                for parameter in part.draws
             }
             for name, part in (("purchase", model.purchase), ("spend", model.spend))
         },

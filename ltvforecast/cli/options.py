@@ -25,6 +25,7 @@ __all__ = [
     "Layers",
     "OnBadRows",
     "Overwrite",
+    "Partners",
     "Pending",
     "Quiet",
     "Refunds",
@@ -107,6 +108,14 @@ Calendar = Annotated[
         metavar="auto|off|FILE",
         help="Seasonal clock: estimated if the history shows one, off, or a CSV or TOML file of "
         "closures and campaigns (start_date,end_date,factor).",
+    ),
+]
+Partners = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Table of partners (CSV, Parquet or Excel): partner_id, segment, money terms, and "
+        "whatever else is known of them.",
     ),
 ]
 Overwrite = Annotated[

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ltvforecast.cli.terminal import Terminal
 from ltvforecast.config import Reading
 from ltvforecast.errors import TransactionError
 from ltvforecast.types import Transactions
 
-__all__ = ["read_source"]
+if TYPE_CHECKING:
+    from ltvforecast.data.partner_table import PartnerTable
+
+__all__ = ["read_partner_table", "read_source"]
 
 
 def read_source(
@@ -50,3 +54,23 @@ def read_source(
     if rejects is not None:
         write_rejects(transactions.rejects, rejects, overwrite=overwrite)
     return transactions
+
+
+def read_partner_table(file: str | None, reading: Reading) -> PartnerTable | None:
+    """Read the table of partners, if there is one; numbers, dates and ids as in the transactions.
+
+    Raises
+    ------
+    SummaryError
+        The table can't be used as it is.
+    """
+    from ltvforecast.data.partner_table import read_partners
+
+    if file is None:
+        return None
+    return read_partners(
+        file,
+        decimal=reading.decimal,
+        date_format=reading.date_format,
+        trim_ids=reading.trim_ids,
+    )

@@ -13,7 +13,7 @@ from ltvforecast.data.findings import BoolArray
 from ltvforecast.data.ids import flat, parse_bools, parse_text
 from ltvforecast.types import MICROS, IntArray
 
-__all__ = ["LARGEST_AMOUNT", "Amounts", "parse_amounts"]
+__all__ = ["LARGEST_AMOUNT", "Amounts", "numbers_in_text", "parse_amounts"]
 
 LARGEST_AMOUNT = 9_000_000_000_000
 """Units of money whose millionths still fit into 64 bits."""
@@ -102,7 +102,7 @@ def parse_amounts(
         values = pc.cast(flat(column), pa.float64()).to_numpy(zero_copy_only=False)
         missing, bad = np.isnan(values), np.isinf(values)
     else:
-        values, missing, bad = _numbers_in_text(parse_text(column, name=name), decimal=decimal)
+        values, missing, bad = numbers_in_text(parse_text(column, name=name), decimal=decimal)
     values = np.where(missing | bad, 0.0, values)
     too_large = np.abs(values) > largest
     scaled = np.where(too_large, 0.0, values) * scale
@@ -131,9 +131,29 @@ def _whole_amounts(array: pa.Array, *, scale: int, largest: int) -> Amounts:
     )
 
 
-def _numbers_in_text(
+def numbers_in_text(
     text: pa.Array, *, decimal: Literal["point", "comma"]
 ) -> tuple[np.ndarray[Any, np.dtype[np.float64]], BoolArray, BoolArray]:
+    """Read texts as numbers, thousands grouped where that leaves no doubt.
+
+    Parameters
+    ----------
+    text : pyarrow array of text
+    decimal : {"point", "comma"}
+        The decimal mark.
+
+    Returns
+    -------
+    values : float64 array, shape (n,)
+        NaN where missing or bad.
+    missing, bad : bool array, shape (n,)
+        Empty or ``nan``; no number, or one beyond what a float holds.
+
+    Examples
+    --------
+    >>> numbers_in_text(pa.array(["1,234.5", "", "1,5"]), decimal="point")[0].tolist()
+    [1234.5, nan, nan]
+    """
     plain, grouped, thousands = NUMBER[decimal]
     trimmed = pc.utf8_trim_whitespace(text)
     missing = parse_bools(pc.is_in(pc.utf8_lower(trimmed), pa.array(MISSING, text.type)))

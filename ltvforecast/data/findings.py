@@ -24,6 +24,7 @@ __all__ = [
     "first_examples",
     "refusal",
     "rejecting_finding",
+    "row_line",
 ]
 
 FIRST = 5
@@ -170,7 +171,7 @@ def refusal(
 
 
 def _finding_told(finding: Finding, *, source: SourceTable, total: int) -> tuple[str, str]:
-    line = _line(
+    line = row_line(
         finding.text,
         rows=source.row[finding.mask],
         total=total,
@@ -182,7 +183,7 @@ def _finding_told(finding: Finding, *, source: SourceTable, total: int) -> tuple
 
 def _malformed_told(source: SourceTable, *, total: int) -> tuple[str, str]:
     first = source.malformed[0]
-    line = _line(
+    line = row_line(
         f"malformed line ({first.fields} fields, the header has {first.expected})",
         rows=np.array([line.row for line in source.malformed]),
         total=total,
@@ -192,7 +193,30 @@ def _malformed_told(source: SourceTable, *, total: int) -> tuple[str, str]:
     return line, "quote fields that hold the delimiter, and write amounts with a point"
 
 
-def _line(text: str, *, rows: IntArray, total: int, word: str, examples: Sequence[str]) -> str:
+def row_line(text: str, *, rows: IntArray, total: int, word: str, examples: Sequence[str]) -> str:
+    """Tell a finding with its count, the first rows and what stands there.
+
+    Parameters
+    ----------
+    text : str
+        The finding, without the count.
+    rows : int64 array, shape (n,)
+        Numbers of the rows that show it.
+    total : int
+        All rows of the source.
+    word : str
+        What the numbers count: line, sheet row, data row.
+    examples : sequence of str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> row_line("no id", rows=np.array([7]), total=20, word="line", examples=())
+    'no id: 1 of 20 rows (5.00%), line 7'
+    """
     share = len(rows) / total
     percent = f"{share:.2%}" if share >= 0.0001 else "<0.01%"
     numbers = ", ".join(f"{row:,}" for row in np.sort(rows)[:FIRST])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from ltvforecast.data.amounts import Amounts, parse_amounts
 from ltvforecast.data.columns import is_cents
+from ltvforecast.data.covariate_columns import CovariateColumn, read_covariate
 from ltvforecast.data.dates import Days, parse_days
 from ltvforecast.data.findings import BoolArray
 from ltvforecast.data.ids import Ids, parse_ids, parse_text
@@ -39,6 +40,7 @@ class Rules:
     duplicates: Literal["drop", "keep", "error"]
     trim_ids: bool
     today: dt.date
+    covariates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,8 @@ class Ledger:
     type, status : Words or None
     currency : Ids or None
         In upper case.
+    covariates : mapping of str to CovariateColumn
+        By the source's column name.
     """
 
     partner: Ids
@@ -68,6 +72,7 @@ class Ledger:
     type: Words | None
     status: Words | None
     currency: Ids | None
+    covariates: Mapping[str, CovariateColumn] = field(default_factory=dict)
 
     @property
     def typed_refund(self) -> BoolArray:
@@ -166,6 +171,12 @@ def parse_ledger(source: SourceTable, roles: Mapping[str, str], rules: Rules) ->
         type=words("type", TYPE_WORDS),
         status=words("status", STATUS_WORDS),
         currency=_currencies(source, roles),
+        covariates={
+            name: read_covariate(
+                source.table[name], name=name, decimal=rules.decimal, date_format=rules.date_format
+            )
+            for name in rules.covariates
+        },
     )
 
 

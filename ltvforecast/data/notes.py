@@ -171,6 +171,8 @@ def reading_notes(
             f"the amount is column {shown(roles['amount'])}, which looks like what the partner is "
             "paid; commission is not revenue"
         )
+    for covariate in ledger.covariates.values():
+        notes += covariate.notes
     for role, words in (("type", ledger.type), ("status", ledger.status)):
         if words is not None and not words.is_signal:
             notes.append(

@@ -48,6 +48,7 @@ def screen(
         *_time_findings(roles, ledger, rules),
         *_word_findings(roles, ledger),
         *_refund_oddities(roles, ledger, rules),
+        *_covariate_findings(ledger),
     ]
     return [finding for finding in findings if finding.mask.any()]
 
@@ -82,6 +83,20 @@ def _unreadable_amounts(roles: Mapping[str, str], ledger: Ledger, rules: Rules) 
                 ),
             ]
     return findings
+
+
+def _covariate_findings(ledger: Ledger) -> list[Finding]:
+    return [
+        Finding(
+            reason="covariate_not_a_value",
+            kind="bad",
+            text=f"the covariate {shown(name)} is a formula, an error of one, or infinite",
+            remedy="write the value itself, or leave the cell empty",
+            mask=covariate.bad,
+            column=name,
+        )
+        for name, covariate in ledger.covariates.items()
+    ]
 
 
 def _unreadable_dates(

@@ -111,7 +111,7 @@ def read_source(source: object, *, sheet: str | None = None) -> SourceTable:
             f"{found.name} has a header but no rows"
             if found.table.num_columns
             else f"{found.name} is empty",
-            expected="a header and at least one transaction",
+            expected="a header and at least one row",
             remedy="check the export that made it",
         )
     return found
@@ -121,13 +121,13 @@ def _reader_for(path: Path) -> Callable[[Path], SourceTable]:
     if not path.exists():
         raise ConfigError(
             f"there is no file {path}",
-            expected="a CSV, Parquet or Excel file of transactions",
+            expected="a CSV, Parquet or Excel file",
             remedy="correct the path (it is relative to the folder the command runs in)",
         )
     if path.is_dir():
         raise ConfigError(
             f"{path} is a folder",
-            expected="one CSV, Parquet or Excel file of transactions",
+            expected="one CSV, Parquet or Excel file",
             remedy="name a file in it; in Python, a dataframe of a partitioned data set will do",
         )
     readers: dict[str, Callable[[Path], SourceTable]] = {
@@ -182,7 +182,7 @@ def _read_csv(path: Path) -> SourceTable:
     if not header:
         raise TransactionError(
             f"{path} is empty",
-            expected="a header and at least one transaction",
+            expected="a header and at least one row",
             remedy="check the export that made it",
         )
     names = _check_names(header, name=str(path))
@@ -433,7 +433,7 @@ def _from_frame(source: object) -> SourceTable:
         raise
     except TypeError as error:
         raise TransactionError(
-            f"transactions can't be read from {name}",
+            f"a table can't be read from {name}",
             expected="the path of a CSV, Parquet or Excel file, or a dataframe that Narwhals knows "
             "(pandas, Polars, PyArrow, DuckDB, ...)",
             remedy="pass one of these",
@@ -442,7 +442,7 @@ def _from_frame(source: object) -> SourceTable:
         raise TransactionError(
             f"{name} can't be turned into a table: {str(error).splitlines()[0]}",
             expected="a dataframe whose columns are text, numbers or dates",
-            remedy="convert its columns, or pass only the columns of transactions",
+            remedy="convert its columns, or pass only those that are needed",
         ) from error
     return SourceTable(
         name=name, table=table, row=np.arange(1, table.num_rows + 1), row_word="data row"

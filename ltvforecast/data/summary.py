@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -14,9 +15,14 @@ import numpy.typing as npt
 import pandas as pd
 from narwhals.stable.v2.typing import IntoFrame
 
+from ltvforecast.data.acquisitions import first_purchases
 from ltvforecast.data.attribution import Attribution, Shares, allocation_by_rule, customer_shares
+from ltvforecast.data.covariate_columns import customer_covariates
 from ltvforecast.data.fitness import fitness_warnings
+from ltvforecast.data.partner_merge import merge_partners
+from ltvforecast.data.partner_table import PartnerTable, read_partners
 from ltvforecast.data.refunds import net_refunds
+from ltvforecast.data.stream_history import stream_history, stream_notes
 from ltvforecast.data.transactions import read_transactions
 from ltvforecast.errors import SummaryError
 from ltvforecast.types import MICROS, CustomerSummary, IntArray, TimeUnit, Transactions
@@ -33,6 +39,7 @@ def summarize(
     as_of: dt.date | str | None = None,
     attribution: Attribution = "share",
     time_unit: TimeUnit = "day",
+    partners: PartnerTable | IntoFrame | str | Path | None = None,
 ) -> CustomerSummary:
     """Summarise every customer's purchases up to a date, and share its value among its partners.
 
@@ -51,6 +58,10 @@ def summarize(
         (see :func:`ltvforecast.data.attribution.customer_shares`).
     time_unit : {"day", "week", "month"}
         Unit of ``recency`` and ``T``. A month is 365.25 / 12 days.
+    partners : PartnerTable, dataframe, str or pathlib.Path, optional
+        Segments, covariates and money terms of partners; anything but a
+        :class:`ltvforecast.data.partner_table.PartnerTable` is first read with
+        :func:`ltvforecast.read_partners`.
 
     Returns
     -------
@@ -60,7 +71,8 @@ def summarize(
     ------
     SummaryError
         No purchases up to ``as_of``, a date that can't be read, or, with ``"error"``, customers
-        with several partners.
+        with several partners; a partner table that can't be used, or of which no partner has a
+        transaction.
     TransactionError
         From reading a dataframe that can't be trusted as it is.
 
@@ -105,10 +117,14 @@ def summarize(
     unit = DAYS_PER_UNIT[time_unit]
     customers = table.assign(recency=table["recency"] / unit, T=table["T"] / unit)
     customers.insert(1, "partner_id", _main_partner(shares))
-    history = _history(purchases, shares, rule=allocation.rule)
+    credit = None if allocation.rule == "share" else _credit(shares)
+    history = _history(purchases, credit)
+    streams = stream_history(purchases, as_of_day=as_of_day, credit=credit)
     partner_customers = _partner_customers(purchases)
+    starts = first_purchases(purchases).customers  # sorted by customer, as the table is
+    told = _told(partners, shares.partner_ids, known, table["customer_id"], as_of_day=as_of_day)
     return CustomerSummary(
-        customers=customers,
+        customers=customers.assign(first_partner=starts["first_partner"]),
         partner_ids=shares.partner_ids,
         share_start=shares.share_start,
         share_partner=shares.share_partner,
@@ -119,14 +135,58 @@ def summarize(
         as_of=end,
         time_unit=time_unit,
         allocation=allocation,
-        account=netted.account,
-        warnings=fitness_warnings(purchases, table, as_of_day=as_of_day),
+        account=replace(
+            netted.account, notes=(*netted.account.notes, *stream_notes(purchases), *told.notes)
+        ),
+        warnings=(*fitness_warnings(purchases, table, as_of_day=as_of_day), *told.warnings),
         fingerprint=_fingerprint(
             [end.isoformat(), time_unit, repr(allocation), *shares.partner_ids],
-            [customers, history],
+            [customers, history, *([] if streams is None else [streams]), *told.as_text()],
             [*shares[2:], partner_customers],
         ),
         transactions=_until(known, as_of_day),
+        stream_history=streams,
+        partner_table=told.partners,
+        covariates=told.covariates,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What is told of partners and customers beside their purchases."""
+
+    partners: pd.DataFrame | None
+    covariates: pd.DataFrame | None
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def as_text(self) -> list[pd.DataFrame]:
+        """Give both tables as text, missing cells as none of the texts there can be."""
+        return [
+            frame.astype(object).where(frame.notna(), "\x01").astype(str)
+            for frame in (self.partners, self.covariates)
+            if frame is not None
+        ]
+
+
+def _told(
+    partners: PartnerTable | IntoFrame | str | Path | None,
+    partner_ids: Sequence[str],
+    known: Transactions,
+    customer_ids: Iterable[str],
+    *,
+    as_of_day: int,
+) -> _Told:
+    covariates, notes = customer_covariates(known.frame, list(customer_ids), as_of_day=as_of_day)
+    if partners is None:
+        return _Told(partners=None, covariates=covariates, notes=notes, warnings=())
+    table = partners if isinstance(partners, PartnerTable) else read_partners(partners)
+    merged = merge_partners(table, partner_ids)
+    return _Told(
+        partners=merged.frame,
+        covariates=covariates,
+        notes=(*merged.notes, *notes),
+        warnings=merged.warnings,
     )
 
 
@@ -289,15 +349,15 @@ def _exact_days(purchases: pd.DataFrame) -> pd.DataFrame:
     return (days / MICROS).rename("amount").reset_index()
 
 
-def _history(purchases: pd.DataFrame, shares: Shares, *, rule: str) -> pd.DataFrame:
+def _history(purchases: pd.DataFrame, credit: pd.DataFrame | None) -> pd.DataFrame:
     """Add up revenue by partner and day, under the rule that the future will be shared by.
 
-    With ``share`` a purchase counts for the partner that made it; with every other rule a
-    customer's past goes where its future goes.
+    With ``share`` (no ``credit``) a purchase counts for the partner that made it; with every
+    other rule a customer's past goes where its future goes.
     """
     credited = purchases[["customer_id", "partner_id", "day", "amount_micros"]]
-    if rule != "share":
-        credited = credited.drop(columns="partner_id").merge(_credit(shares), on="customer_id")
+    if credit is not None:
+        credited = credited.drop(columns="partner_id").merge(credit, on="customer_id")
         credited["amount_micros"] = credited["amount_micros"] * credited["weight"]
     grouped = credited.groupby(["partner_id", "day"], sort=True)["amount_micros"]
     history = grouped.agg(["sum", "size"]).reset_index()

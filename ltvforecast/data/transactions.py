@@ -15,6 +15,7 @@ from narwhals.stable.v2.typing import IntoFrame
 
 from ltvforecast.data.account import account_line
 from ltvforecast.data.columns import assign_columns
+from ltvforecast.data.covariate_columns import PREFIX
 from ltvforecast.data.findings import (
     FIRST,
     Finding,
@@ -64,6 +65,7 @@ def read_transactions(
     on_bad_rows: Literal["fail", "reject"] = "fail",
     trim_ids: bool = False,
     sheet: str | None = None,
+    covariates: str | Sequence[str] = (),
     today: dt.date | None = None,
 ) -> Transactions:
     """Read transactions, guess nothing, and account for every row and every unit of money.
@@ -102,6 +104,8 @@ def read_transactions(
         Strip spaces around ids and make runs of spaces inside them one.
     sheet : str or None
         Sheet of an Excel workbook; needed when it has several.
+    covariates : str or sequence of str
+        Columns to keep as covariates of the customers; other columns without a role are dropped.
     today : datetime.date or None
         Rows after it are rejected. None: the day it is.
 
@@ -141,10 +145,14 @@ def read_transactions(
         duplicates=duplicates,
         trim_ids=trim_ids,
         today=today if today is not None else dt.date.today(),  # noqa: DTZ011 - the reader's day
+        covariates=tuple(
+            dict.fromkeys([covariates] if isinstance(covariates, str) else covariates)
+        ),
     )
     _check_rules(rules, on_bad_rows=on_bad_rows)
     table = read_source(source, sheet=sheet)
     roles = assign_columns(table.table.column_names, columns or {})
+    _check_covariates(rules.covariates, table.table.column_names, roles)
     ledger = parse_ledger(table, roles, rules)
     judged = _judge(table, roles, ledger, rules)
     account = _reading_account(table, roles, ledger, rules, judged)
@@ -185,6 +193,29 @@ def _check_rules(rules: Rules, *, on_bad_rows: str) -> None:
                 expected=f"one of: {', '.join(str(each) for each in allowed)}",
                 remedy="correct it",
             )
+
+
+def _check_covariates(
+    covariates: Sequence[str], names: Sequence[str], roles: Mapping[str, str]
+) -> None:
+    """Refuse covariates that are no column, or a column that plays a role."""
+    played = {column: role for role, column in roles.items()}
+    free = [name for name in names if name not in played]
+    problems = [
+        f"{shown(name)} is no column of the transactions"
+        if name not in names
+        else f"{shown(name)} is the {played[name]}"
+        for name in covariates
+        if name not in free
+    ]
+    if problems:
+        raise ConfigError(
+            f"covariate {'; '.join(problems)}",
+            expected=f"some of: {', '.join(shown(name) for name in free)}"
+            if free
+            else "a column without a role, and there is none",
+            remedy="correct the name; a covariate of partners is a column of the partner table",
+        )
 
 
 def _judge(source: SourceTable, roles: Mapping[str, str], ledger: Ledger, rules: Rules) -> _Judged:
@@ -341,6 +372,8 @@ def _frame(source: SourceTable, ledger: Ledger, judged: _Judged) -> pd.DataFrame
     )
     if ledger.stream is not None:
         frame["revenue_stream"] = _names(ledger.stream, place)
+    for name, covariate in ledger.covariates.items():
+        frame[f"{PREFIX}{name}"] = covariate.cells.array[place]
     return frame
 
 

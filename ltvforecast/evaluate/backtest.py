@@ -11,6 +11,8 @@ import pandas as pd
 from narwhals.stable.v2.typing import IntoFrame
 
 from ltvforecast.data.attribution import Attribution
+from ltvforecast.data.partner_merge import merge_partners
+from ltvforecast.data.partner_table import PartnerTable
 from ltvforecast.data.transactions import read_transactions
 from ltvforecast.engines.local import available_workers
 from ltvforecast.errors import ConfigError, ForecastError
@@ -25,6 +27,7 @@ from ltvforecast.evaluate.table import (
     forecast_rows,
     lift_rows,
     pool_scores,
+    risk_band_rows,
     score_rows,
 )
 from ltvforecast.fitting.fit_model import (
@@ -51,6 +54,7 @@ def backtest(
     min_customers: int = 20,
     baselines: Sequence[str] | None = None,
     segments: Mapping[str, str] | None = None,
+    partners: PartnerTable | None = None,
     attribution: Attribution = "share",
     time_unit: TimeUnit = "day",
     method: Method = "laplace",
@@ -80,7 +84,10 @@ def backtest(
     baselines : sequence of str, optional
         Of ``ltvforecast.evaluate.baselines.BASELINES``; all by default.
     segments : mapping of str to str, optional
-        Segment of each partner, for the segment mean.
+        Segment of each partner, for the segment mean; by default as ``partners`` tells.
+    partners : PartnerTable, optional
+        From :func:`ltvforecast.read_partners`. At each origin only the partners are known that
+        had a transaction by then; what the table says of them is what it says today.
     attribution, time_unit, method, model, spend, dependence, calendar, layers, draws, seed
         As in :func:`ltvforecast.summarize`, :func:`ltvforecast.fit` and
         :func:`ltvforecast.predict`.
@@ -132,7 +139,8 @@ def backtest(
         horizon=asked,
         days=window_days(asked),
         baselines=_known_baselines(baselines),
-        segments=dict(segments or {}),
+        segments=dict(_told_segments(partners, known) if segments is None else segments),
+        partners=partners,
         attribution=attribution,
         time_unit=time_unit,
         method=method,
@@ -148,6 +156,14 @@ def backtest(
     replays = list(_replay_all(known, days, settings, threads, progress))
     _refuse_if_never_fitted(replays)
     return _evaluation(replays, settings, min_customers=min_customers, step=step)
+
+
+def _told_segments(partners: PartnerTable | None, known: Transactions) -> Mapping[str, str]:
+    """Give each partner's segment; refuse a table that knows none of the partners."""
+    if partners is None:
+        return {}
+    merged = merge_partners(partners, sorted(set(known.frame["partner_id"]))).frame
+    return dict(zip(merged["partner_id"], merged["segment"], strict=True))
 
 
 def _horizon(horizon: str | Horizon, last_day: int) -> Horizon:
@@ -239,6 +255,7 @@ def _evaluation(
         new_partners=_listed(replays, "partner_id", "new_partners"),
         moved_customers=_listed(replays, "customer_id", "moved_customers"),
         decile_lift=pd.concat([lift_rows(customers), lift_rows(rows)], ignore_index=True),
+        risk_bands=risk_band_rows(replays, days=settings.days),
         horizon=settings.horizon,
         settings={
             "horizon": settings.horizon.text,

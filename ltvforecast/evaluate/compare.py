@@ -10,6 +10,7 @@ import pandas as pd
 from narwhals.stable.v2.typing import IntoFrame
 
 from ltvforecast.data.attribution import Attribution
+from ltvforecast.data.partner_table import PartnerTable
 from ltvforecast.data.summary import summarize
 from ltvforecast.data.transactions import read_transactions
 from ltvforecast.errors import ConfigError, ConvergenceError, ForecastError
@@ -52,6 +53,7 @@ def compare(
     horizon: str | Horizon,
     origins: int = 4,
     min_customers: int = 20,
+    partners: PartnerTable | None = None,
     attribution: Attribution = "share",
     time_unit: TimeUnit = "day",
     draws: int = 1000,
@@ -68,7 +70,7 @@ def compare(
     models : str or sequence of str
         Such as ``"bg-nbd/gamma-gamma, bg-nbd/gamma-gamma-mean"``: options of
         :func:`ltvforecast.fit`, see :func:`ltvforecast.evaluate.model_specs.parse_models`.
-    horizon, origins, min_customers, attribution, time_unit, draws, seed, workers
+    horizon, origins, min_customers, partners, attribution, time_unit, draws, seed, workers
         As in :func:`ltvforecast.backtest`.
     progress : callable, optional
         Called as ``progress(label, done, total)``.
@@ -106,6 +108,7 @@ def compare(
         horizon=horizon,
         origins=origins,
         min_customers=min_customers,
+        partners=partners,
         attribution=attribution,
         time_unit=time_unit,
         draws=draws,
@@ -119,7 +122,9 @@ def compare(
         refused: dict[str, str] = {}
         evaluation = _replayed(known, spec, asked, refused=refused, tell=tell)
         if summary is None:  # after the first replay, which refuses what is too short
-            summary = summarize(known, attribution=attribution, time_unit=time_unit)
+            summary = summarize(
+                known, attribution=attribution, time_unit=time_unit, partners=partners
+            )
         information = _information(summary, spec, asked, refused=refused, tell=tell)
         found.append(
             _Model(spec=spec, evaluation=evaluation, information=information, refused=refused)
@@ -134,6 +139,7 @@ class _Asked:
     horizon: str | Horizon
     origins: int
     min_customers: int
+    partners: PartnerTable | None
     attribution: Attribution
     time_unit: TimeUnit
     draws: int
@@ -180,6 +186,7 @@ def _replayed(
             origins=asked.origins,
             min_customers=asked.min_customers,
             baselines=(),
+            partners=asked.partners,
             attribution=asked.attribution,
             time_unit=asked.time_unit,
             method=spec.settings.method,

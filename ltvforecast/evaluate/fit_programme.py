@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from ltvforecast.engines.local import available_workers
-from ltvforecast.evaluate.hindcast import past_forecasts
+from ltvforecast.evaluate.hindcast import PastForecast, past_forecasts
 from ltvforecast.evaluate.learn_layers import learn_layers
 from ltvforecast.fitting.fit_model import (
     CalendarChoice,
@@ -17,7 +17,9 @@ from ltvforecast.fitting.fit_model import (
     SpendModel,
     fit_model,
 )
+from ltvforecast.fitting.pooling import Pooling
 from ltvforecast.fitting.prior_settings import DEFAULT_PRIORS, Priors
+from ltvforecast.fitting.programme_acquisition import AcquisitionChoice
 from ltvforecast.types import CustomerSummary, FittedModel
 
 __all__ = ["LayerChoice", "add_layers", "fit"]
@@ -36,6 +38,8 @@ def fit(
     spend: SpendModel = "gamma-gamma",
     dependence: DependenceChoice = "auto",
     calendar: CalendarChoice = "auto",
+    acquisition: AcquisitionChoice = "auto",
+    pooling: Pooling = "partial",
     layers: LayerChoice = "auto",
     priors: Priors = DEFAULT_PRIORS,
     accept_unconverged: bool = False,
@@ -50,7 +54,9 @@ def fit(
     ----------
     summary : CustomerSummary
         What :func:`ltvforecast.summarize` gives.
-    method, model, spend, dependence, calendar, priors, accept_unconverged, draws, seed
+    method, model, spend, dependence, calendar, acquisition, pooling, priors, draws, seed
+        See :func:`ltvforecast.fitting.fit_model.fit_model`.
+    accept_unconverged : bool
         See :func:`ltvforecast.fitting.fit_model.fit_model`.
     layers : {"auto", "off"}
         Whether to try forecasts at past dates, and learn from them by how much to correct and
@@ -87,6 +93,8 @@ def fit(
         spend=spend,
         dependence=dependence,
         calendar=calendar,
+        acquisition=acquisition,
+        pooling=pooling,
         priors=priors,
         accept_unconverged=accept_unconverged,
         draws=draws,
@@ -128,7 +136,15 @@ def add_layers(
         model, transactions, calendar=calendar, workers=threads, progress=progress
     )
     shares = model.summary.allocation.rule in SALES_RULES
-    return replace(
-        model,
-        layers=learn_layers(past, refused=refused, shares=shares, seed=model.settings.seed),
+    layers = learn_layers(past, refused=refused, shares=shares, seed=model.settings.seed)
+    return replace(model, layers=replace(layers, how=f"{layers.how}{_together(past)}"))
+
+
+def _together(past: Sequence[PastForecast]) -> str:
+    origins = {each.origin_day for each in past if each.together}
+    if not origins:
+        return ""
+    return (
+        f" At {len(origins)} of the past dates the customers were too few to tell partners apart: "
+        "all were taken together there."
     )

@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from ltvforecast.data.attribution import Attribution
+from ltvforecast.data.partner_merge import known_partners
+from ltvforecast.data.partner_table import PartnerTable
 from ltvforecast.data.refunds import net_refunds
 from ltvforecast.data.summary import summarize
 from ltvforecast.errors import LTVForecastError
@@ -60,6 +62,8 @@ class PastForecast:
     partner_ids : tuple of str
     history : pandas.DataFrame
         As in :class:`ltvforecast.types.CustomerSummary`, up to the origin.
+    together : bool
+        Partners were taken together, though the model tells them apart.
     """
 
     origin_day: int
@@ -71,6 +75,7 @@ class PastForecast:
     customers: IntArray
     partner_ids: tuple[str, ...]
     history: pd.DataFrame
+    together: bool = False
 
 
 def known_at(transactions: Transactions, day: int) -> Transactions:
@@ -214,12 +219,17 @@ def _from_origin(
     calendar: CalendarChoice,
 ) -> list[PastForecast] | None:
     settings = model.settings
+    told = model.summary.partner_table
+    then_known = known_at(known, day)
     try:
         summary = summarize(
-            known_at(known, day),
+            then_known,
             as_of=EPOCH + dt.timedelta(days=day),
             attribution=cast("Attribution", model.summary.allocation.rule),
             time_unit=model.summary.time_unit,
+            partners=None
+            if told is None
+            else known_partners(PartnerTable(frame=told), set(then_known.frame["partner_id"])),
         )
         if not (summary.customers["frequency"] > 0).any():
             return None
@@ -230,14 +240,17 @@ def _from_origin(
             spend=settings.spend,
             dependence=settings.dependence,
             calendar=calendar,
+            pooling=settings.pooling,
+            on_refusal="together",
             draws=DRAWS,
             seed=settings.seed,
         )
         draws = simulate_windows(then, windows, draws=DRAWS, seed=settings.seed, workers=1)
     except LTVForecastError:
         return None
+    together = model.partner_levels is not None and then.partner_levels is None
     return [
-        _window(summary, within, purchases, day, days)
+        replace(_window(summary, within, purchases, day, days), together=together)
         for days, within in zip(windows, draws, strict=True)
     ]
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from ltvforecast.evaluate.hindcast import HORIZONS, PastForecast
+from ltvforecast.evaluate.risk_bands import learn_bands
 from ltvforecast.evaluate.scores import bias, coverage, crps_normal, randomised_pit, wape
 from ltvforecast.forecast.layers import (
     ANNUAL_DRIFT,
@@ -137,6 +138,7 @@ def learn_layers(past: Sequence[PastForecast], *, refused: int, shares: bool, se
         track_record=tuple(record for record in records if record is not None),
         origins=origins,
         how=_how(origins, refused, shares=shares),
+        risk_bands=learn_bands(past) if shares else (),
     )
 
 
@@ -362,7 +364,7 @@ def _relative_errors(each: Evidence, mean: FloatArray) -> FloatArray:
     brought = actual * own / (aim * shift)
     score = ndtri(randomised_pit(brought, draws, rng=rng))
     error = score * each.spread[each.told]
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # 0 of 0 is no distance
         distance = np.abs(np.log(brought) - np.log(np.median(draws, axis=0)))
     far = np.minimum(np.nan_to_num(distance, nan=0.0, posinf=LARGEST_SWING), LARGEST_SWING)
     at_end = np.abs(score) > END_SCORE

@@ -1,20 +1,16 @@
-"""How many new customers each partner will bring: counted, fitted and played forward."""
+"""How many new customers each partner will bring: their fitted acquisition played forward."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from ltvforecast.acquisition_types import AcquisitionFit, NewCustomers
-from ltvforecast.data.acquisitions import count_acquisitions, first_purchases
-from ltvforecast.data.refunds import net_refunds
-from ltvforecast.errors import SummaryError
-from ltvforecast.fitting.acquisition import fit_acquisition
-from ltvforecast.fitting.left_truncation import judge_newness
+from ltvforecast.errors import ForecastError
 from ltvforecast.forecast.horizon import parse_horizon, split_periods
 from ltvforecast.forecast.intervals import check_levels, interval_columns
 from ltvforecast.forecast.new_customers import predict_new_customers
@@ -22,7 +18,6 @@ from ltvforecast.types import DEFAULT_SEED, FittedModel, Horizon
 
 __all__ = ["NewCustomerForecast", "forecast_new_customers"]
 
-EPOCH = dt.date(1970, 1, 1)
 PROGRAMME = "__programme__"
 
 
@@ -58,7 +53,6 @@ def forecast_new_customers(
     model: FittedModel,
     *,
     horizon: str | Horizon,
-    segments: Mapping[str, str] | None = None,
     draws: int = 1000,
     levels: Sequence[int] = (50, 80, 90),
     seed: int = DEFAULT_SEED,
@@ -68,17 +62,15 @@ def forecast_new_customers(
     Parameters
     ----------
     model : FittedModel
-        Just fitted, not loaded: its summary holds the transactions. Its purchase process tells who
-        was really new when the data begin.
+        Fitted with its acquisition.
     horizon : str or Horizon
         As in :func:`ltvforecast.predict`.
-    segments : mapping of str to str, optional
-        Segment of each partner; segments' mean rates are partially pooled.
     draws : int
         Simulated futures.
     levels : sequence of int
         Of the equal-tailed intervals, in percent.
     seed : int
+        With that of a forecast of the model, the same new customers.
 
     Returns
     -------
@@ -86,56 +78,29 @@ def forecast_new_customers(
 
     Raises
     ------
-    SummaryError
-        The model was loaded, and so holds no transactions.
-    ConvergenceError
-        The fit is not to be trusted.
+    ForecastError
+        The model was fitted without acquisition.
 
     Notes
     -----
     Counts of new customers by period are negative binomial around each partner's own rate; a
-    partner stops for good at a random time (Pareto). What these customers will spend is not part
-    of it: :func:`ltvforecast.predict` counts known customers only.
+    partner stops for good at a random time (Pareto).
 
     References
     ----------
     Schmittlein, Morrison & Colombo (1987), Management Science 33(1), 1-24 (a random rate, and a
     random life, in calendar time).
     """
-    summary = model.summary
-    if summary.transactions is None:
-        raise SummaryError(
-            "a model without its transactions",
-            expected="a model just fitted, not loaded",
-            remedy="summarise the transactions and fit again",
+    summary, fitted = model.summary, model.acquisition
+    if fitted is None:
+        raise ForecastError(
+            "a model fitted without acquisition",
+            expected="a model that knows how partners bring new customers",
+            remedy="fit again with acquisition 'auto'",
         )
     asked = parse_horizon(horizon, summary.as_of) if isinstance(horizon, str) else horizon
     periods = split_periods(asked, summary.as_of)
-    purchases = net_refunds(summary.transactions, as_of=summary.as_of).frame
-    purchases = purchases[purchases["day"] <= (summary.as_of - EPOCH).days]
-    starts = first_purchases(purchases)
-    customers = starts.customers.merge(summary.customers, on="customer_id", validate="1:1")
-    newness = judge_newness(
-        customers["frequency"].to_numpy(np.float64),
-        customers["recency"].to_numpy(np.float64),
-        customers["T"].to_numpy(np.float64),
-        model.purchase.point,
-        first_day=customers["first_day"].to_numpy(np.int64),
-    )
-    fit_seed, play_seed = np.random.SeedSequence(seed).spawn(2)
-    fitted = fit_acquisition(
-        count_acquisitions(starts.customers, starts.partners, as_of=summary.as_of),
-        newness=newness,
-        segments=segments,
-        draws=draws,
-        rng=np.random.default_rng(fit_seed),
-    )
-    ahead = predict_new_customers(
-        fitted,
-        periods.edges_days,
-        seed=int(play_seed.generate_state(1)[0]),
-        draws=draws,
-    )
+    ahead = predict_new_customers(fitted, periods.edges_days, seed=seed, draws=draws)
     wanted = check_levels(levels)
     tables = (
         _partner_table(ahead, wanted),

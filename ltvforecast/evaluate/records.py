@@ -43,6 +43,9 @@ class Evaluation:
         ``origin, customer_id``: customers who bought in the window where they never had before.
     decile_lift : pandas.DataFrame
         ``origin, method, level, decile, lift``: by falling forecast.
+    risk_bands : pandas.DataFrame
+        ``risk_bands.csv``: how many partners were given about this chance of no revenue, and how
+        many really had none (see :func:`ltvforecast.evaluate.risk_bands.risk_bands`).
     horizon : Horizon
     settings : mapping
         What was asked for, seed and all.
@@ -57,6 +60,7 @@ class Evaluation:
     new_partners: pd.DataFrame
     moved_customers: pd.DataFrame
     decile_lift: pd.DataFrame
+    risk_bands: pd.DataFrame
     horizon: Horizon
     settings: Mapping[str, object]
     notes: tuple[str, ...]

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ltvforecast.data.attribution import Attribution
+from ltvforecast.data.partner_merge import known_partners
+from ltvforecast.data.partner_table import PartnerTable
 from ltvforecast.data.refunds import net_refunds
 from ltvforecast.data.summary import summarize
 from ltvforecast.errors import ConvergenceError, ForecastError, SummaryError
@@ -63,6 +65,7 @@ class ReplaySettings:
     days: int
     baselines: tuple[str, ...]
     segments: Mapping[str, str]
+    partners: PartnerTable | None
     attribution: Attribution
     time_unit: TimeUnit
     method: Method
@@ -167,7 +170,12 @@ def replay_origin(
     known = known_at(transactions, origin_day)
     origin = EPOCH + dt.timedelta(days=origin_day)
     summary = summarize(
-        known, as_of=origin, attribution=settings.attribution, time_unit=settings.time_unit
+        known,
+        as_of=origin,
+        attribution=settings.attribution,
+        time_unit=settings.time_unit,
+        partners=settings.partners
+        and known_partners(settings.partners, set(known.frame["partner_id"])),
     )
     customer_ids = tuple(summary.customers["customer_id"].astype(str))
     forecasts: list[MethodForecast] = []
@@ -236,6 +244,7 @@ def _model_forecast(
         spend=settings.spend,
         dependence=settings.dependence,
         calendar=settings.calendar,
+        acquisition="off",
         layers=settings.layers,
         draws=settings.draws,
         seed=settings.seed,

@@ -21,7 +21,7 @@ _IDS = ("partner_id", "customer_id", "spec")
 
 
 def save_evaluation(evaluation: Evaluation, folder: str | Path, *, overwrite: bool = False) -> None:
-    """Write ``scores.csv``, ``forecasts.csv``, ``summary.json`` and the lists of who was new.
+    """Write scores, forecasts, risk bands and who was new as tables, and ``summary.json``.
 
     Parameters
     ----------
@@ -51,6 +51,7 @@ def save_evaluation(evaluation: Evaluation, folder: str | Path, *, overwrite: bo
             ("new_partners", evaluation.new_partners),
             ("moved_customers", evaluation.moved_customers),
             ("decile_lift", evaluation.decile_lift),
+            ("risk_bands", evaluation.risk_bands),
         ):
             _write_csv(table, made / f"{name}.csv")
         summary = {
@@ -58,6 +59,7 @@ def save_evaluation(evaluation: Evaluation, folder: str | Path, *, overwrite: bo
             "settings": dict(evaluation.settings),
             "origins": _records(evaluation.origins),
             "scores": _records(evaluation.pooled),
+            "risk_bands": _records(evaluation.risk_bands),
             "notes": list(evaluation.notes),
         }
         _write_json(summary, made / "summary.json")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from ltvforecast.evaluate.records import COVERAGE_LEVELS, PROGRAMME
+from ltvforecast.evaluate.records import COVERAGE_LEVELS, MODEL, PROGRAMME
 from ltvforecast.evaluate.replay import QUANTILES, CustomerDistribution, Replay
+from ltvforecast.evaluate.risk_bands import SilenceForecast, band_table, risk_bands
 from ltvforecast.evaluate.scores import (
     bias,
     coverage,
@@ -30,6 +32,7 @@ __all__ = [
     "forecast_rows",
     "lift_rows",
     "pool_scores",
+    "risk_band_rows",
     "score_rows",
 ]
 
@@ -331,3 +334,31 @@ def _coverage_error(rows: pd.DataFrame, *, level: int) -> float:
         if known[some].any():
             shares.append(inside[some].sum() / known[some].sum())
     return float(np.std(shares))
+
+
+def risk_band_rows(replays: Sequence[Replay], *, days: int) -> pd.DataFrame:
+    """Count what became of partners in each band of the chance of no revenue.
+
+    Parameters
+    ----------
+    replays : sequence of Replay
+    days : int
+        Length of the windows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of ``risk_bands.csv``, of this package's forecast; no row if there was none.
+    """
+    told = [
+        SilenceForecast(
+            origin_day=replay.origin.toordinal(),
+            days=days,
+            chance=(forecast.partner_draws == 0).mean(axis=0),
+            silent=(replay.outcome.partner <= 0).astype(np.float64),
+        )
+        for replay in replays
+        for forecast in replay.forecasts
+        if forecast.method == MODEL and forecast.partner_draws is not None
+    ]
+    return band_table(risk_bands(told, days=days))

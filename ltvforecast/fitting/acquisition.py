@@ -30,6 +30,8 @@ _EVERYBODY = "all partners"
 _MOST_SEGMENTS = 12
 _GRADIENT_STEP = 0.02
 _CURVATURE_STEP = 0.1
+_PROPOSALS = 1500
+"""To begin with: each of them costs as much as partners have periods."""
 _FURTHEST = 8.0
 """Prior standard deviations within which the maximum is sought."""
 
@@ -149,7 +151,9 @@ def _sample(
 
     centre, sd = np.asarray(prior.mean), np.asarray(prior.sd)
     optimum = _maximise(log_density, centre, sd)
-    found = sample_posterior(log_density, optimum, prior=prior, draws=draws, rng=rng, what=_WHAT)
+    found = sample_posterior(
+        log_density, optimum, prior=prior, draws=draws, rng=rng, what=_WHAT, proposals=_PROPOSALS
+    )
     return optimum, found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from ltvforecast.fitting.spend_data import first_purchase_gap
 from ltvforecast.formulas.bgnbd import p_alive
 from ltvforecast.formulas.copula import LARGEST_RHO, log_likelihood_factor
 from ltvforecast.formulas.copula_tables import copula_tables
-from ltvforecast.types import Dependence, FloatArray, PurchaseFit, SpendFit
+from ltvforecast.types import Dependence, FloatArray, IntArray, PurchaseFit, SpendFit
 
 __all__ = ["estimate_dependence"]
 
@@ -32,6 +32,7 @@ def estimate_dependence(
     purchase: PurchaseFit,
     spend: SpendFit,
     *,
+    home: IntArray | None = None,
     rng: np.random.Generator,
 ) -> Dependence:
     """Estimate the correlation of purchase rate and spend level, all else as fitted.
@@ -44,6 +45,10 @@ def estimate_dependence(
     purchase, spend : PurchaseFit, SpendFit
         Their points are taken as known. With many draws, rho gets as many, under a prior
         N(0, .5) on atanh rho; with a single one, the maximum of the likelihood.
+    home : int64 array, shape (n_customers,), optional
+        Each customer's partner, where partners differ: purchase rate, chance of being alive and
+        spend level are then those of the partner, in the middle of its posterior; the shapes of
+        the joint distribution stay those of the point.
     rng : numpy.random.Generator
         For the draws, and to choose 30,000 customers where there are more.
 
@@ -65,7 +70,8 @@ def estimate_dependence(
     if len(customers) > MOST_CUSTOMERS:
         chosen = np.sort(rng.choice(len(customers), MOST_CUSTOMERS, replace=False))
         customers = customers.iloc[chosen]
-    profile = _profile(customers, purchase, spend)
+        home = None if home is None else home[chosen]
+    profile = _profile(customers, purchase, spend, home)
     count = len(spend.draws["q"])
     precision = PRIOR_SD**-2 if count > 1 else 0.0
 
@@ -91,7 +97,7 @@ def estimate_dependence(
 
 
 def _profile(
-    customers: pd.DataFrame, purchase: PurchaseFit, spend: SpendFit
+    customers: pd.DataFrame, purchase: PurchaseFit, spend: SpendFit, home: IntArray | None
 ) -> Callable[[float], tuple[float, float]]:
     """Make the log-likelihood of atanh rho, with its derivative."""
     r, alpha, a, b = (purchase.point[name] for name in ("r", "alpha", "a", "b"))
@@ -103,8 +109,20 @@ def _profile(
     each, row = np.unique(x, return_inverse=True)
     tables = copula_tables(r, a, b, p, q, n=[0, 1], x=each)
     rows = (row.astype(np.int64), (amount > 0).astype(np.int64))
-    scales = (-np.log1p(T / alpha), -np.log1p(t_x / alpha), -np.log1p(amount / v))
     alive = p_alive(x, t_x, T, r, alpha, a, b)
+    rate_scale, spend_scale = np.array(alpha), np.array(v)
+    if home is not None:
+        own = _middle(purchase.draws, home)
+        alive = p_alive(x, t_x, T, own["r"], own["alpha"], own["a"], own["b"])
+        # scales with which the point's shapes give each customer the mean of its partner
+        rate_scale = own["alpha"] * (r / own["r"])
+        own = _middle(spend.draws, home)
+        spend_scale = own["v"] * (own["p"] / p) * ((q - 1.0) / (own["q"] - 1.0) if q > 1.0 else 1.0)
+    scales = (
+        -np.log1p(T / rate_scale),
+        -np.log1p(t_x / rate_scale),
+        -np.log1p(amount / spend_scale),
+    )
 
     def profile(eta: float) -> tuple[float, float]:
         rho = float(np.tanh(eta))
@@ -112,6 +130,12 @@ def _profile(
         return float(each[0].sum()), float(each[1].sum()) * (1.0 - rho * rho)
 
     return profile
+
+
+def _middle(draws: Mapping[str, FloatArray], home: IntArray) -> dict[str, FloatArray]:
+    """Give each customer the median parameters of its partner."""
+    middle = {name: np.median(values, axis=0) for name, values in draws.items()}
+    return {name: value if len(value) == 1 else value[home] for name, value in middle.items()}
 
 
 def _first_amounts(customers: pd.DataFrame, spend: SpendFit) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, get_args
 
@@ -13,11 +13,26 @@ import pandas as pd
 from ltvforecast.errors import ConfigError, SummaryError
 from ltvforecast.fitting.calendar import CalendarChoice, fit_calendar, history_on_clock
 from ltvforecast.fitting.dependence import estimate_dependence
+from ltvforecast.fitting.hierarchy import PartnerPurchases
+from ltvforecast.fitting.hierarchy_spend import PartnerSpend
 from ltvforecast.fitting.lifetimes_bridge import lifetimes_purchase, lifetimes_spend
+from ltvforecast.fitting.partner_levels import partner_table, partner_words
+from ltvforecast.fitting.pooling import (
+    OnRefusal,
+    Pooling,
+    Together,
+    partners_apart,
+    pool_purchases,
+    pool_spend,
+    with_flags,
+)
 from ltvforecast.fitting.prior_settings import DEFAULT_PRIORS, Priors, changed_words
+from ltvforecast.fitting.programme_acquisition import AcquisitionChoice, fit_programme_acquisition
 from ltvforecast.fitting.purchase import fit_purchase
-from ltvforecast.fitting.sampled_fit import sample_purchase, sample_spend
+from ltvforecast.fitting.sampled_fit import Partners, sample_purchase, sample_spend
+from ltvforecast.fitting.sampled_partners import ChainSettings
 from ltvforecast.fitting.spend import fit_spend
+from ltvforecast.partner_types import PartnerPooling
 from ltvforecast.types import (
     CustomerSummary,
     FitSettings,
@@ -57,6 +72,9 @@ def fit_model(
     spend: SpendModel = "gamma-gamma",
     dependence: DependenceChoice = "auto",
     calendar: CalendarChoice = "auto",
+    acquisition: AcquisitionChoice = "off",
+    pooling: Pooling = "partial",
+    on_refusal: OnRefusal = "sample",
     priors: Priors = DEFAULT_PRIORS,
     accept_unconverged: bool = False,
     draws: int = 1000,
@@ -89,6 +107,19 @@ def fit_model(
         shows one (:func:`ltvforecast.fitting.calendar.fit_calendar`). A
         :class:`ltvforecast.types.Calendar` gives the index, or events such as closures and
         campaigns beside which the season is estimated. ``off``: all days are alike.
+    acquisition : {"auto", "off"}
+        ``auto``: fit how partners bring new customers
+        (:func:`ltvforecast.fitting.programme_acquisition.fit_programme_acquisition`), or say why
+        that can't be told. ``off``: the model is of known customers alone.
+    pooling : {"partial", "complete", "none"}
+        ``partial``: every partner has its own purchase rate, dropout and spend, and borrows
+        strength from the others of its segment (of ``summary.partner_table``), the more so the
+        fewer customers it has. ``complete``: all customers are of one kind, whatever their
+        partner; so it is with point methods too, and with fewer than three partners. ``none``:
+        every partner by itself, which is no good for small ones and is said so.
+    on_refusal : {"sample", "together"}
+        If the fast posterior of partners fails its gates: run Markov chains, or take all partners
+        together.
     priors : Priors
         Of ``nuts`` and ``advi``; ``laplace`` has the default ones.
     accept_unconverged : bool
@@ -120,7 +151,13 @@ def fit_model(
     gamma-gamma model of monetary value, note 025.
     """
     settings = _settings(
-        method=method, model=model, spend=spend, dependence=dependence, draws=draws, seed=seed
+        method=method,
+        model=model,
+        spend=spend,
+        dependence=dependence,
+        pooling=pooling,
+        draws=draws,
+        seed=seed,
     )
     settings = replace(settings, priors=changed_words(priors))
     if settings.priors and method not in ("nuts", "advi"):
@@ -137,20 +174,30 @@ def fit_model(
             remedy="choose a later as-of date, or check which rows were rejected",
         )
     tell = progress or _silent
-    seeds = [np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(4)]
+    seeds = [np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(5)]
     tell("fitting purchases", 0, 2)
     point = method in POINT_METHODS
     clock = fit_calendar(summary, calendar, draws=None if point else draws, rng=seeds[3])
     x, t_x, T = history_on_clock(summary, clock)
-    sampling = _Sampling(priors=priors, accept_unconverged=accept_unconverged, progress=progress)
-    purchase = _purchase((x, t_x, T), settings, sampling, rng=seeds[0])
+    chains = _chains(settings, priors, accept_unconverged=accept_unconverged, progress=progress)
+    partners = partners_apart(summary, settings)
+    bought = _purchase((x, t_x, T), partners, settings, chains, on_refusal=on_refusal, rng=seeds[0])
+    purchase, apart = _told_apart(bought, partners)
     tell("fitting spend", 1, 2)
-    spending = _spend(customers, settings, sampling, rng=seeds[1])
+    paid = _spend(customers, apart, settings, chains, on_refusal=on_refusal, rng=seeds[1])
+    spending = paid.spend if isinstance(paid, PartnerSpend) else paid
     related = None
     if dependence == "auto" and spending.model == "gamma-gamma":
         related = estimate_dependence(
-            customers.assign(recency=t_x, T=T), purchase, spending, rng=seeds[2]
+            customers.assign(recency=t_x, T=T),
+            purchase,
+            spending,
+            home=apart.home if isinstance(apart, Partners) else None,
+            rng=seeds[2],
         )
+    joining = None
+    if acquisition == "auto":
+        joining = fit_programme_acquisition(summary, purchase, draws=draws, rng=seeds[4])
     tell("fitted", 2, 2)
     return FittedModel(
         purchase=purchase,
@@ -160,22 +207,51 @@ def fit_model(
         package_version=_installed_version(),
         dependence=related,
         calendar=clock,
+        partner_levels=_partner_levels(summary, bought, paid),
+        acquisition=joining,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sampling:
-    """What only Markov chains and ADVI ask for."""
-
-    priors: Priors
-    accept_unconverged: bool
-    progress: Progress | None
+def _chains(
+    settings: FitSettings,
+    priors: Priors,
+    *,
+    accept_unconverged: bool,
+    progress: Progress | None,
+) -> ChainSettings:
+    return ChainSettings(
+        method="advi" if settings.method == "advi" else "nuts",
+        draws=settings.draws,
+        priors=priors,
+        accept_unconverged=accept_unconverged,
+        progress=progress,
+    )
 
 
 def _purchase(
     history: tuple[FloatArray, FloatArray, FloatArray],
+    partners: Partners | Together,
     settings: FitSettings,
-    sampling: _Sampling,
+    chains: ChainSettings,
+    *,
+    on_refusal: OnRefusal,
+    rng: np.random.Generator,
+) -> PartnerPurchases | PurchaseFit:
+    together = partners
+    if isinstance(partners, Partners):
+        found = pool_purchases(history, partners, settings, chains, on_refusal=on_refusal, rng=rng)
+        if isinstance(found, PartnerPurchases):
+            return found
+        together = found
+    fit = _purchase_together(history, settings, chains, rng=rng)
+    why = together.why if isinstance(together, Together) else ""
+    return replace(fit, diagnostics=with_flags(fit.diagnostics, [why]))
+
+
+def _purchase_together(
+    history: tuple[FloatArray, FloatArray, FloatArray],
+    settings: FitSettings,
+    chains: ChainSettings,
     *,
     rng: np.random.Generator,
 ) -> PurchaseFit:
@@ -187,17 +263,45 @@ def _purchase(
             method=settings.method,
             draws=settings.draws,
             rng=rng,
-            priors=sampling.priors,
-            accept_unconverged=sampling.accept_unconverged,
-            progress=sampling.progress,
+            priors=chains.priors,
+            accept_unconverged=chains.accept_unconverged,
+            progress=chains.progress,
         )
     return fit_purchase(*history, method=settings.method, draws=settings.draws, rng=rng)
 
 
+def _told_apart(
+    bought: PartnerPurchases | PurchaseFit, partners: Partners | Together
+) -> tuple[PurchaseFit, Partners | Together]:
+    """Give the purchase process, and whether spend is to tell partners apart as well."""
+    if isinstance(bought, PartnerPurchases):
+        return bought.purchase, partners
+    return bought, Together()
+
+
 def _spend(
     customers: pd.DataFrame,
+    partners: Partners | Together,
     settings: FitSettings,
-    sampling: _Sampling,
+    chains: ChainSettings,
+    *,
+    on_refusal: OnRefusal,
+    rng: np.random.Generator,
+) -> PartnerSpend | SpendFit:
+    why = ""
+    if isinstance(partners, Partners):
+        found = pool_spend(customers, partners, settings, chains, on_refusal=on_refusal, rng=rng)
+        if isinstance(found, PartnerSpend):
+            return found
+        why = found.why
+    fit = _spend_together(customers, settings, chains, rng=rng)
+    return replace(fit, diagnostics=with_flags(fit.diagnostics, [why]))
+
+
+def _spend_together(
+    customers: pd.DataFrame,
+    settings: FitSettings,
+    chains: ChainSettings,
     *,
     rng: np.random.Generator,
 ) -> SpendFit:
@@ -210,12 +314,30 @@ def _spend(
             spend=settings.spend,
             draws=settings.draws,
             rng=rng,
-            priors=sampling.priors,
-            accept_unconverged=sampling.accept_unconverged,
-            progress=sampling.progress,
+            priors=chains.priors,
+            accept_unconverged=chains.accept_unconverged,
+            progress=chains.progress,
         )
     return fit_spend(
         customers, method=settings.method, spend=settings.spend, draws=settings.draws, rng=rng
+    )
+
+
+def _partner_levels(
+    summary: CustomerSummary,
+    bought: PartnerPurchases | PurchaseFit,
+    paid: PartnerSpend | SpendFit,
+) -> PartnerPooling | None:
+    if not isinstance(bought, PartnerPurchases):
+        return None
+    spend = paid if isinstance(paid, PartnerSpend) else None
+    home = pd.Index(summary.partner_ids).get_indexer(pd.Index(summary.customers["partner_id"]))
+    counts = np.bincount(home, minlength=len(summary.partner_ids)).astype(np.int64)
+    return PartnerPooling(
+        table=partner_table(summary.partner_ids, counts, purchase=bought, spend=spend),
+        shared={**bought.shared, **({} if spend is None else spend.shared)},
+        segment_names=bought.segment_names,
+        how=partner_words(bought, spend),
     )
 
 
@@ -229,6 +351,7 @@ def _settings(
     model: PurchaseModel,
     spend: SpendModel,
     dependence: DependenceChoice,
+    pooling: Pooling,
     draws: int,
     seed: int,
 ) -> FitSettings:
@@ -237,6 +360,7 @@ def _settings(
         ("model", model, get_args(PurchaseModel)),
         ("spend", spend, get_args(SpendModel)),
         ("dependence", dependence, get_args(DependenceChoice)),
+        ("pooling", pooling, get_args(Pooling)),
     ):
         if value not in choices:
             raise ConfigError(
@@ -254,7 +378,13 @@ def _settings(
     if method == "lifetimes":
         spend = "gamma-gamma-mean"
     return FitSettings(
-        method=method, model=model, spend=spend, dependence=dependence, draws=draws, seed=seed
+        method=method,
+        model=model,
+        spend=spend,
+        dependence=dependence,
+        pooling=pooling,
+        draws=draws,
+        seed=seed,
     )
 
 

@@ -8,7 +8,7 @@ within a partner (``r``, ``a + b``) is shared, because it takes hundreds of cust
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from ltvforecast.errors import SummaryError
 from ltvforecast.fitting.compress import unique_rows
 from ltvforecast.fitting.hierarchy_diagnostics import hierarchy_diagnostics
 from ltvforecast.fitting.hierarchy_gates import HierarchyChecks, Refused
-from ltvforecast.fitting.hierarchy_levels import LevelPriors
+from ltvforecast.fitting.hierarchy_levels import APART, LevelPriors
 from ltvforecast.fitting.hierarchy_likelihood import PartnerRows, partner_rows, purchase_values
 from ltvforecast.fitting.hierarchy_posterior import (
     HierarchyDraws,
@@ -26,9 +26,11 @@ from ltvforecast.fitting.hierarchy_posterior import (
     HierarchyStart,
     sample_hierarchy,
 )
+from ltvforecast.fitting.hierarchy_tables import levels_of_all
 from ltvforecast.fitting.priors import PURCHASE_PRIOR, NormalPrior
 from ltvforecast.fitting.purchase import fit_purchase
 from ltvforecast.fitting.purchase_likelihood import purchase_parameters
+from ltvforecast.partner_types import PartnerPooling
 from ltvforecast.types import FloatArray, IntArray, PurchaseFit
 
 __all__ = [
@@ -67,7 +69,8 @@ class PartnerPurchases:
     Attributes
     ----------
     purchase : PurchaseFit
-        ``r, alpha, a, b`` of shape (draw, partner); ``point`` is the programme's average partner.
+        ``alpha, a, b`` of shape (draw, partner) and ``r``, which is shared, of shape (draw, 1);
+        ``point`` is the programme's average partner.
     shared : mapping of str to float64 array
         ``log_r, log_phi`` of shape (draw,); ``mean_log_rate, mean_dropout_logit`` of shape
         (draw, segment), the rate in purchases per unit of time; ``sd_log_rate, sd_dropout_logit``
@@ -78,7 +81,8 @@ class PartnerPurchases:
         segment's average; below .2 say "mostly the segment average".
     segment_names : tuple of str
     segment : int64 array, shape (n_partners,)
-    checks : HierarchyChecks
+    checks : HierarchyChecks or None
+        None of Markov chains.
     """
 
     purchase: PurchaseFit
@@ -86,7 +90,7 @@ class PartnerPurchases:
     shrinkage: Mapping[str, FloatArray]
     segment_names: tuple[str, ...]
     segment: IntArray
-    checks: HierarchyChecks
+    checks: HierarchyChecks | None = None
 
 
 def fit_partner_purchases(
@@ -97,6 +101,7 @@ def fit_partner_purchases(
     *,
     partners: int,
     segments: Sequence[str] | None = None,
+    apart: bool = False,
     draws: int = 1000,
     rng: np.random.Generator,
 ) -> PartnerPurchases | Refused:
@@ -112,6 +117,8 @@ def fit_partner_purchases(
         Number of partners, those without customers included.
     segments : sequence of str, optional
         Each partner's segment. None: all are of one.
+    apart : bool
+        Judge every partner by its own data alone.
     draws : int
         Posterior draws.
     rng : numpy.random.Generator
@@ -140,14 +147,19 @@ def fit_partner_purchases(
     pooled = fit_purchase(*columns, draws=400, rng=rng)
     unit = float(np.sum(every.T * every.weight) / every.weight.sum())
     rows = partner_rows(columns[0], columns[1] / unit, columns[2] / unit, home, partners=partners)
-    problem = _problem(rows, segment, len(names))
+    seen = np.flatnonzero(rows.customers > 0.0)
+    rows = rows.part(seen)
+    priors = replace(PARTNER_PURCHASE_PRIORS, apart=APART if apart else None)
+    problem = _problem(rows, segment[seen], len(names), priors)
     pilot = None
-    if partners > 2 * _PILOT_PARTNERS:
-        chosen = np.linspace(0, partners - 1, _PILOT_PARTNERS).astype(np.int64)
-        pilot = _problem(rows.part(chosen), segment[chosen], len(names))
+    if len(seen) > 2 * _PILOT_PARTNERS:
+        chosen = np.linspace(0, len(seen) - 1, _PILOT_PARTNERS).astype(np.int64)
+        pilot = _problem(rows.part(chosen), segment[seen][chosen], len(names), priors)
     found = sample_hierarchy(problem, _start(pooled, unit), pilot=pilot, draws=draws, rng=rng)
     if isinstance(found, Refused):
         return found
+    levels = levels_of_all(found.levels, found.shared, seen=seen, segment=segment, rng=rng)
+    found = replace(found, levels=levels)
     return PartnerPurchases(
         purchase=_purchase_fit(found, rows, unit),
         shared=_shared(found, unit),
@@ -162,13 +174,13 @@ def fit_partner_purchases(
 
 
 def new_partner_purchases(
-    fit: PartnerPurchases, segment: str, rng: np.random.Generator
+    fit: PartnerPurchases | PartnerPooling, segment: str, rng: np.random.Generator
 ) -> dict[str, FloatArray]:
     """Draw the parameters of a partner of whom nothing is known but its segment.
 
     Parameters
     ----------
-    fit : PartnerPurchases
+    fit : PartnerPurchases or PartnerPooling
     segment : str
         One of ``fit.segment_names``.
     rng : numpy.random.Generator
@@ -287,7 +299,9 @@ def home_numbers(partner: npt.ArrayLike, customers: int, partners: int) -> IntAr
     )
 
 
-def _problem(rows: PartnerRows, segment: IntArray, segments: int) -> HierarchyProblem:
+def _problem(
+    rows: PartnerRows, segment: IntArray, segments: int, priors: LevelPriors
+) -> HierarchyProblem:
     def values(log_r: FloatArray, log_phi: FloatArray, u: FloatArray, v: FloatArray) -> FloatArray:
         return purchase_values(rows, log_r, log_phi, u, v)
 
@@ -296,7 +310,7 @@ def _problem(rows: PartnerRows, segment: IntArray, segments: int) -> HierarchyPr
         customers=rows.customers,
         segment=segment,
         segments=segments,
-        priors=PARTNER_PURCHASE_PRIORS,
+        priors=priors,
         what=_WHAT,
     )
 
@@ -316,7 +330,6 @@ def _start(pooled: PurchaseFit, unit: float) -> HierarchyStart:
 def _purchase_fit(found: HierarchyDraws, rows: PartnerRows, unit: float) -> PurchaseFit:
     levels, shapes = found.levels.draws, found.shared.shapes
     r, phi = np.exp(shapes[:, :1]), np.exp(shapes[:, 1:])
-    size = levels.shape[:2]
     shape, overall = found.peak.shapes[0], found.peak.overall[0]
     peak = np.concatenate([shape[:1], overall, shape[1:]])
     point = dict(zip(("r", "alpha", "a", "b"), purchase_parameters(peak), strict=True))
@@ -324,7 +337,7 @@ def _purchase_fit(found: HierarchyDraws, rows: PartnerRows, unit: float) -> Purc
     return PurchaseFit(
         model="bg-nbd",
         draws={
-            "r": np.broadcast_to(r, size),
+            "r": r,
             "alpha": r * np.exp(-levels[:, :, 0]) * unit,
             "a": phi * expit(levels[:, :, 1]),
             "b": phi * expit(-levels[:, :, 1]),

@@ -38,7 +38,11 @@ def hierarchy_diagnostics(
         f"prior-dominated: the data say almost nothing about {name}" for name in found.dominated
     ]
     partners = found.levels.shrinkage.shape[0]
+    # of partners fitted apart, the spread is no finding
+    learnt = np.ptp(found.shared.sd, axis=0) > 0.0
     for d, name in enumerate(levels):
+        if not learnt[d]:
+            continue
         alike = float(np.mean(found.shared.sd[:, d] < _ALIKE))
         if alike > 0.25:
             flags.append(f"partners may not differ in {name} (probability {alike:.0%})")

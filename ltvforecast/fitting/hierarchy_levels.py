@@ -19,6 +19,7 @@ from ltvforecast.fitting.priors import NormalPrior
 from ltvforecast.types import FloatArray
 
 __all__ = [
+    "APART",
     "SD_SCALE",
     "TAU_SCALE",
     "Anchors",
@@ -32,6 +33,8 @@ __all__ = [
 
 SD_SCALE = 0.75
 """Of the half-normal prior of the spread of partners: a factor of two is common, of five is not."""
+APART = 1.75
+"""Spread of partners that are fitted apart: their levels may differ by a factor of thirty."""
 TAU_SCALE = 0.5
 """Of the half-normal prior of the spread of segments."""
 
@@ -46,10 +49,14 @@ class LevelPriors:
         Of the two shared shapes.
     means : NormalPrior
         Of the programme's mean of one or two levels.
+    apart : float or None
+        A spread of partners so wide that they tell nothing of each other, instead of one that is
+        learnt.
     """
 
     shapes: NormalPrior
     means: NormalPrior
+    apart: float | None = None
 
     @property
     def levels(self) -> int:
@@ -155,7 +162,9 @@ def shared_of(eta: FloatArray, priors: LevelPriors, anchors: Anchors) -> Shared:
     log_prior = priors.shapes.log_density(eta[:, :2])
     for d in range(levels):
         block = eta[:, 2 + d * width : 2 + (d + 1) * width]
-        overall[:, d], sd[:, d] = block[:, 0], spread_of(block[:, 1], SD_SCALE)
+        overall[:, d] = block[:, 0]
+        learnt = priors.apart is None
+        sd[:, d] = spread_of(block[:, 1], SD_SCALE) if learnt else priors.apart
         log_prior = log_prior - 0.5 * block[:, 1] ** 2
         if segments == 1:
             mean[:, 0, d] = overall[:, d]

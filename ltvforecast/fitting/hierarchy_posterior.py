@@ -54,6 +54,9 @@ _REACH = 4.5
 _WIDE_SD = 1.8
 _SHAPE_REACH = 6.0
 _FINER = (1.0, 1.4, 2.0)
+_ROUGH = 0.75
+_FEWEST_PROPOSALS = 1000
+_PROPOSALS_PER_DRAW = 2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +152,7 @@ def sample_hierarchy(
     eta: FloatArray | None = None
     if pilot is not None:
         first = _locate(pilot, start, rng=rng)
-        start, eta = _start_of(pilot, first), first.optimum.theta
+        start, eta = _start_of(pilot, first, wider=0.5), first.optimum.theta
     for finer in _FINER:
         place = _locate(problem, start, rng=rng, eta=eta, finer=finer)
         try:
@@ -160,6 +163,7 @@ def sample_hierarchy(
                 draws=draws,
                 rng=rng,
                 what=problem.what,
+                proposals=max(_FEWEST_PROPOSALS, int(_PROPOSALS_PER_DRAW * draws)),
             )
         except ConvergenceError as error:
             return Refused(what=problem.what, gates=(error.found,))
@@ -174,12 +178,12 @@ def sample_hierarchy(
                 optimum=place.optimum,
                 peak=shared_of(place.optimum.theta[None, :], problem.priors, place.anchors),
                 checks=checks,
-                dominated=_dominated(found, place.guard),
+                dominated=_dominated(found, place.guard, problem.priors),
             )
         refused = Refused(what=problem.what, gates=gates, checks=checks)
         if not finer_tables_help(checks):
             break
-        eta, start = place.optimum.theta, _start_of(problem, place)
+        eta, start = place.optimum.theta, _start_of(problem, place, wider=1.5)
     return refused
 
 
@@ -195,12 +199,12 @@ class _Place:
     density: LogDensity
 
 
-def _start_of(problem: HierarchyProblem, place: _Place) -> HierarchyStart:
+def _start_of(problem: HierarchyProblem, place: _Place, *, wider: float) -> HierarchyStart:
     theta = place.optimum.theta
     overall = shared_of(theta[None, :], problem.priors, place.anchors).overall[0]
     return HierarchyStart(
         shapes=theta[:2],
-        shapes_half=1.5 * place.tables.box.shapes_half,
+        shapes_half=wider * place.tables.box.shapes_half,
         means=np.concatenate([overall, np.zeros(2 - len(overall))]),
     )
 
@@ -222,20 +226,21 @@ def _locate(
     half[:, :levels] = 6.0 * spread[:, :levels] + 0.2
     box = Box(shapes=start.shapes, shapes_half=start.shapes_half, centre=peaks, half=half)
     eta = _first_eta(problem, start) if eta is None else eta
-    for _ in range(_ROUNDS):
+    for turn in range(_ROUNDS):
+        rough = turn == 0
         tables = fill_tables(
             problem.values,
             box,
             customers=problem.customers,
             segment=problem.segment,
             levels=levels,
-            finer=finer,
+            finer=_ROUGH * finer if rough else finer,
         )
         density = _density_of(problem, tables, anchors)
         optimum = _climb(density, eta, tables.box)
         eta = optimum.theta
         box = _next_box(problem, tables, anchors=anchors, optimum=optimum, guard=guard, rng=rng)
-        if _covers(tables.box, box):
+        if not rough and _covers(tables.box, box):
             break
     return _Place(tables=tables, anchors=anchors, optimum=optimum, guard=guard, density=density)
 
@@ -349,12 +354,19 @@ def _next_box(
     half = np.maximum((high - low) / 2.0, 1e-3)
     if problem.priors.levels == 1:
         half[:, 1] = 1.0
+    wide = np.maximum(_SHAPE_REACH * spread, 3.0 * _STEP)
+    stopped = np.abs(optimum.theta[:2] - box.shapes) >= 0.999 * _room(box)
     return Box(
         shapes=optimum.theta[:2],
-        shapes_half=np.maximum(_SHAPE_REACH * spread, 0.02),
+        shapes_half=np.where(stopped, np.clip(4.0 * box.shapes_half, wide, 8.0), wide),
         centre=(high + low) / 2.0,
         half=half,
     )
+
+
+def _room(box: Box) -> FloatArray:
+    """How far from the centre the peak of the shapes may lie, for differences around it."""
+    return np.maximum(box.shapes_half - 2.0 * _STEP, 0.0)
 
 
 def _covers(box: Box, wanted: Box) -> bool:
@@ -369,7 +381,7 @@ def _covers(box: Box, wanted: Box) -> bool:
 
 def _climb(density: LogDensity, eta: FloatArray, box: Box) -> Optimum:
     """Newton's method on values alone: the density is smooth and takes many points at once."""
-    room = np.maximum(box.shapes_half - 2.0 * _STEP, 0.0)
+    room = _room(box)
     factors = np.array([1.0, 0.5, 0.25, 0.1, 0.03, 0.01, 0.001])
     for _ in range(60):
         eta[:2] = np.clip(eta[:2], box.shapes - room, box.shapes + room)
@@ -406,6 +418,8 @@ def _differences(density: LogDensity, eta: FloatArray) -> tuple[float, FloatArra
     return float(value), (up - down) / (2.0 * _STEP), curvature / _STEP**2
 
 
-def _dominated(found: PosteriorDraws, guard: NormalPrior) -> tuple[str, ...]:
+def _dominated(found: PosteriorDraws, guard: NormalPrior, priors: LevelPriors) -> tuple[str, ...]:
+    if priors.apart is not None:
+        return ()
     ratio = found.theta.std(axis=0) / np.asarray(guard.sd)
     return tuple(name for name, wide in zip(guard.names, ratio > 0.9, strict=True) if wide)

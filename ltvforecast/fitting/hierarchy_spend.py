@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,19 +21,21 @@ import pandas as pd
 from ltvforecast.fitting.hierarchy import home_numbers, segment_numbers, segment_place
 from ltvforecast.fitting.hierarchy_diagnostics import hierarchy_diagnostics
 from ltvforecast.fitting.hierarchy_gates import HierarchyChecks, Refused
-from ltvforecast.fitting.hierarchy_levels import LevelPriors
+from ltvforecast.fitting.hierarchy_levels import APART, LevelPriors
 from ltvforecast.fitting.hierarchy_posterior import (
     HierarchyDraws,
     HierarchyProblem,
     HierarchyStart,
     sample_hierarchy,
 )
+from ltvforecast.fitting.hierarchy_tables import levels_of_all
 from ltvforecast.fitting.priors import SPEND_PRIOR, NormalPrior
 from ltvforecast.fitting.spend import fit_spend
 from ltvforecast.fitting.spend_data import SpendData, amounts_data
 from ltvforecast.fitting.spend_likelihood import spend_parameters
 from ltvforecast.formulas.compiling import compiled
 from ltvforecast.formulas.special import log_gamma, log_gamma_ratio
+from ltvforecast.partner_types import PartnerPooling
 from ltvforecast.types import FloatArray, IntArray, SpendFit
 
 __all__ = [
@@ -99,7 +101,8 @@ class PartnerSpend:
     Attributes
     ----------
     spend : SpendFit
-        ``p, q, v, zero_share`` of shape (draw, partner); ``point`` is the average partner.
+        ``v`` of shape (draw, partner), and ``p, q, zero_share``, which are shared, of shape
+        (draw, 1); ``point`` is the average partner.
     shared : mapping of str to float64 array
         ``log_p, log_excess`` (log of ``q - 1``) of shape (draw,); ``mean_log_spend`` of shape
         (draw, segment); ``sd_log_spend`` of shape (draw,); with several segments
@@ -109,7 +112,8 @@ class PartnerSpend:
         average.
     segment_names : tuple of str
     segment : int64 array, shape (n_partners,)
-    checks : HierarchyChecks
+    checks : HierarchyChecks or None
+        None of Markov chains.
     """
 
     spend: SpendFit
@@ -117,7 +121,7 @@ class PartnerSpend:
     shrinkage: Mapping[str, FloatArray]
     segment_names: tuple[str, ...]
     segment: IntArray
-    checks: HierarchyChecks
+    checks: HierarchyChecks | None = None
 
 
 def fit_partner_spend(
@@ -126,6 +130,7 @@ def fit_partner_spend(
     *,
     partners: int,
     segments: Sequence[str] | None = None,
+    apart: bool = False,
     draws: int = 1000,
     rng: np.random.Generator,
 ) -> PartnerSpend | Refused:
@@ -142,6 +147,8 @@ def fit_partner_spend(
         Number of partners, those without customers included.
     segments : sequence of str, optional
         Each partner's segment. None: all are of one.
+    apart : bool
+        Judge every partner by its own data alone.
     draws : int
         Posterior draws.
     rng : numpy.random.Generator
@@ -166,18 +173,23 @@ def fit_partner_spend(
     kept = n > 0
     # customers who are all alike are set apart, and come in another order
     if len(data.n) != kept.sum() or not np.allclose(data.total * data.unit, total[kept], 1e-6):
-        return Refused(what=_WHAT, gates=("all customers spend (nearly) the same",))
+        return Refused(what=_WHAT, gates=("all customers spend (nearly) the same",), alike=True)
     pooled = fit_spend(customers, draws=400, rng=rng)
     rows = spend_rows(data.n, data.total, data.log_total, home[kept], partners=partners)
-    problem = _problem(rows, segment, len(names))
+    seen = np.flatnonzero(np.diff(rows.start) > 0)
+    rows = rows.part(seen)
+    priors = replace(PARTNER_SPEND_PRIORS, apart=APART if apart else None)
+    problem = _problem(rows, segment[seen], len(names), priors)
     pilot = None
-    if partners > 2 * _PILOT_PARTNERS:
-        chosen = np.linspace(0, partners - 1, _PILOT_PARTNERS).astype(np.int64)
-        pilot = _problem(rows.part(chosen), segment[chosen], len(names))
+    if len(seen) > 2 * _PILOT_PARTNERS:
+        chosen = np.linspace(0, len(seen) - 1, _PILOT_PARTNERS).astype(np.int64)
+        pilot = _problem(rows.part(chosen), segment[seen][chosen], len(names), priors)
     start = _start(pooled, data.unit)
     found = sample_hierarchy(problem, start, pilot=pilot, draws=draws, rng=rng)
     if isinstance(found, Refused):
         return found
+    levels = levels_of_all(found.levels, found.shared, seen=seen, segment=segment, rng=rng)
+    found = replace(found, levels=levels)
     return PartnerSpend(
         spend=_spend_fit(found, rows, data, rng),
         shared=_shared(found, data.unit),
@@ -189,13 +201,13 @@ def fit_partner_spend(
 
 
 def new_partner_spend(
-    fit: PartnerSpend, segment: str, rng: np.random.Generator
+    fit: PartnerSpend | PartnerPooling, segment: str, rng: np.random.Generator
 ) -> dict[str, FloatArray]:
     """Draw the parameters of a partner of whom nothing is known but its segment.
 
     Parameters
     ----------
-    fit : PartnerSpend
+    fit : PartnerSpend or PartnerPooling
     segment : str
         One of ``fit.segment_names``.
     rng : numpy.random.Generator
@@ -321,7 +333,9 @@ def _left(customers: pd.DataFrame, *, first_purchase: bool) -> tuple[FloatArray,
     return np.where(total > 0, n, 0.0), total
 
 
-def _problem(rows: SpendRows, segment: IntArray, segments: int) -> HierarchyProblem:
+def _problem(
+    rows: SpendRows, segment: IntArray, segments: int, priors: LevelPriors
+) -> HierarchyProblem:
     def values(
         log_p: FloatArray, log_excess: FloatArray, s: FloatArray, flat: FloatArray
     ) -> FloatArray:
@@ -333,7 +347,7 @@ def _problem(rows: SpendRows, segment: IntArray, segments: int) -> HierarchyProb
         customers=np.diff(amounts[rows.start]),
         segment=segment,
         segments=segments,
-        priors=PARTNER_SPEND_PRIORS,
+        priors=priors,
         what=_WHAT,
     )
 
@@ -354,23 +368,20 @@ def _spend_fit(
     found: HierarchyDraws, rows: SpendRows, data: SpendData, rng: np.random.Generator
 ) -> SpendFit:
     level, shapes = found.levels.draws[:, :, 0], found.shared.shapes
-    size = level.shape
-    theta = np.empty((*size, 3))
-    theta[..., 0], theta[..., 1], theta[..., 2] = shapes[:, :1], level, shapes[:, 1:]
-    p, q, v = spend_parameters(theta)
-    zero = rng.beta(1.0 + data.zeros, 1.0 + data.purchases - data.zeros, (size[0], 1))
+    p, excess = np.exp(shapes[:, :1]), np.exp(shapes[:, 1:])
+    zero = rng.beta(1.0 + data.zeros, 1.0 + data.purchases - data.zeros, (len(level), 1))
     shape, overall = found.peak.shapes[0], found.peak.overall[0]
     best = spend_parameters(np.array([shape[0], overall[0], shape[1]]))
-    average = np.full((size[1], 1), overall[0])
-    values = spend_values(rows, shape[:1], shape[1:], average, np.zeros((size[1], 1)))
+    average = np.full((len(rows.start) - 1, 1), overall[0])
+    values = spend_values(rows, shape[:1], shape[1:], average, np.zeros_like(average))
     return SpendFit(
         model="gamma-gamma",
         first_purchase=data.first_purchase,
         draws={
-            "p": np.broadcast_to(p[:, :1], size),
-            "q": np.broadcast_to(q[:, :1], size),
-            "v": v * data.unit,
-            "zero_share": np.broadcast_to(zero, size),
+            "p": p,
+            "q": 1.0 + excess,
+            "v": np.exp(level) * (excess / p * data.unit),
+            "zero_share": zero,
         },
         point={
             "p": float(best[0]),

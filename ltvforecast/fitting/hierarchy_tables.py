@@ -36,6 +36,7 @@ __all__ = [
     "PartnerTables",
     "PartnerValues",
     "fill_tables",
+    "levels_of_all",
     "log_marginal",
     "partner_ranges",
     "sample_levels",
@@ -329,6 +330,48 @@ def sample_levels(shared: Shared, tables: PartnerTables, rng: np.random.Generato
         )
         draws[:, part] = found
     return PartnerLevels(draws=draws, even=even, shrinkage=np.clip(1.0 - kept, 0.0, 1.0))
+
+
+def levels_of_all(
+    known: PartnerLevels,
+    shared: Shared,
+    *,
+    seen: IntArray,
+    segment: IntArray,
+    rng: np.random.Generator,
+) -> PartnerLevels:
+    """Add the partners without data, of whom nothing is known but their segment.
+
+    Parameters
+    ----------
+    known : PartnerLevels
+        Of the partners that have data.
+    shared : Shared
+        The draws that theirs were drawn with.
+    seen : int64 array, shape (n_seen,)
+        Which partners these are.
+    segment : int64 array, shape (n_partners,)
+        Of all partners.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    PartnerLevels
+    """
+    count, partners = len(shared.sd), len(segment)
+    if len(seen) == partners:
+        return known
+    unseen = np.setdiff1d(np.arange(partners), seen)
+    draws = np.empty((count, partners, 2))
+    draws[:, seen] = known.draws
+    for d in range(2):
+        away = rng.standard_normal((count, len(unseen)))
+        away *= shared.sd[:, d, None]
+        away += shared.mean[:, segment[unseen], d]
+        draws[:, unseen, d] = away
+    even, shrinkage = np.ones(partners), np.zeros((partners, 2))
+    even[seen], shrinkage[seen] = known.even, known.shrinkage
+    return PartnerLevels(draws=draws, even=even, shrinkage=shrinkage)
 
 
 def table_gap(

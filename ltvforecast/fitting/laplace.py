@@ -72,6 +72,7 @@ def sample_posterior(
     draws: int,
     rng: np.random.Generator,
     what: str,
+    proposals: int | None = None,
 ) -> PosteriorDraws:
     """Draw from a posterior whose mode is known.
 
@@ -87,6 +88,9 @@ def sample_posterior(
     rng : numpy.random.Generator
     what : str
         What is being fitted, for the message.
+    proposals : int, optional
+        How many to begin with, twice as many whenever the proposal is refitted. By default (and at
+        most) four for each draw, and no fewer than 4,000.
 
     Returns
     -------
@@ -106,12 +110,13 @@ def sample_posterior(
     >>> found.theta.shape, bool(abs(found.theta.std() - 1) < 0.05)
     ((1000, 2), True)
     """
-    count = max(_FEWEST_PROPOSALS, _PROPOSALS_PER_DRAW * draws)
-    count += count % 2
+    whole = max(_FEWEST_PROPOSALS, _PROPOSALS_PER_DRAW * draws)
     needed = max(_FEWEST_EFFECTIVE, _FEWEST_EFFECTIVE / 1000.0 * draws)
-    limit = min(0.7, 1.0 - 1.0 / np.log10(count))
     proposal: tuple[_StudentT, ...] = (_laplace_proposal(optimum, np.asarray(prior.sd)),)
     for rounds in range(_ROUNDS):
+        count = whole if proposals is None else min(whole, proposals << rounds)
+        count += count % 2
+        limit = min(0.7, 1.0 - 1.0 / np.log10(count))
         points = _antithetic(proposal, count, rng)
         target = log_density(points)
         ratio = target - _log_mixture(points, proposal)

@@ -149,11 +149,15 @@ def _prior_text(model: FittedModel) -> str:
 
 def _parameter_table(model: FittedModel) -> str:
     lines = ["| | mean | sd | 5 % | 50 % | 95 % | says |", "|---|---|---|---|---|---|---|"]
-    for fit in (model.purchase, model.spend):
-        for name, row in parameter_summary(fit.draws).items():
-            says = _MEANINGS[name].format(unit=model.summary.time_unit)
-            numbers = " | ".join(f"{row[key]:.4g}" for key in ("mean", "sd", "q05", "q50", "q95"))
-            lines.append(f"| {name} | {numbers} | {says} |")
+    average = {name: values[:, None] for name, values in model.average_draws.items()}
+    for name, row in parameter_summary(average).items():
+        says = _MEANINGS[name].format(unit=model.summary.time_unit)
+        numbers = " | ".join(f"{row[key]:.4g}" for key in ("mean", "sd", "q05", "q50", "q95"))
+        lines.append(f"| {name} | {numbers} | {says} |")
+    both = {**model.purchase.draws, **model.spend.draws}
+    own = [name for name, values in both.items() if (values != values[:, :1]).any()]
+    if own:
+        lines += ["", f"Of the average customer: partners have their own {', '.join(own)}."]
     return "\n".join(lines)
 
 

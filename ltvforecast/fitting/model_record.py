@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ltvforecast.covariate_types import CovariateEffects
+from ltvforecast.fitting.covariate_record import coding_records, codings_from
+from ltvforecast.partner_types import PartnerPooling
 from ltvforecast.types import (
     Account,
     AccountLine,
@@ -26,11 +29,12 @@ from ltvforecast.types import (
     LayerEstimate,
     Layers,
     PurchaseFit,
+    RiskBand,
     SpendFit,
     TrackRecord,
 )
 
-__all__ = ["fitted_model", "model_record", "parameter_summary"]
+__all__ = ["effect_tables", "fitted_model", "model_record", "parameter_summary"]
 
 
 def model_record(model: FittedModel) -> dict[str, Any]:
@@ -43,9 +47,11 @@ def model_record(model: FittedModel) -> dict[str, Any]:
     Returns
     -------
     dict
-        Infinite half-lives, concentrations and Pareto k are given as None.
+        Infinite half-lives, concentrations and Pareto k are given as None. ``parameters`` are
+        those of the average customer where partners differ
+        (:attr:`ltvforecast.types.FittedModel.average_draws`).
     """
-    summary = model.summary
+    summary, average = model.summary, model.average_draws
     fits: tuple[tuple[str, PurchaseFit | SpendFit], ...] = (
         ("purchase", model.purchase),
         ("spend", model.spend),
@@ -58,7 +64,10 @@ def model_record(model: FittedModel) -> dict[str, Any]:
         "time_unit": summary.time_unit,
         "customers": len(summary),
         "partners": len(summary.partner_ids),
-        "parameters": {name: parameter_summary(fit.draws) for name, fit in fits},
+        "parameters": {
+            name: parameter_summary({each: average[each][:, None] for each in fit.draws})
+            for name, fit in fits
+        },
         "log_likelihood": {name: fit.log_likelihood for name, fit in fits},
         "diagnostics": {name: _diagnostics_record(fit.diagnostics) for name, fit in fits},
         "point": {name: dict(fit.point) for name, fit in fits},
@@ -78,6 +87,8 @@ def model_record(model: FittedModel) -> dict[str, Any]:
         "layers": None if model.layers is None else _layers_record(model.layers),
         "dependence": None if model.dependence is None else _dependence_record(model.dependence),
         "calendar": _calendar_record(model.calendar),
+        **_effects_record(model.effects),
+        **_partner_levels_record(model.partner_levels),
     }
 
 
@@ -122,8 +133,11 @@ def fitted_model(
     record : mapping
         What :func:`model_record` gave.
     tables : mapping of str to pandas.DataFrame
-        ``summary``, ``shares``, ``partners`` and ``history``.
-    draws : mapping of str to float64 array, shape (draw, 1)
+        ``summary``, ``shares``, ``partners`` and ``history``; ``streams`` if there are any; those
+        of :func:`effect_tables`; ``partner_levels`` if partners differ.
+    draws : mapping of str to float64 array, shape (draw, 1) or (draw, partner)
+        Also ``rho``, ``season`` and the effects of covariates, and ``level_`` and a name: what
+        partners share.
 
     Returns
     -------
@@ -158,6 +172,90 @@ def fitted_model(
         layers=_layers(record.get("layers")),
         dependence=_dependence(record.get("dependence"), draws),
         calendar=_calendar(record.get("calendar"), draws),
+        effects=_effects(record.get("effects"), tables, draws),
+        partner_levels=_partner_levels(record.get("partner_levels"), tables, draws),
+    )
+
+
+def effect_tables(effects: CovariateEffects | None) -> dict[str, pd.DataFrame]:
+    """Give what is known of covariates as tables, one column for each of them.
+
+    Parameters
+    ----------
+    effects : CovariateEffects or None
+
+    Returns
+    -------
+    dict of pandas.DataFrame
+        ``patterns``, ``customer_patterns`` and ``partner_covariates``; none without effects.
+    """
+    if effects is None:
+        return {}
+    columns = [str(number) for number in range(len(effects.names))]
+    return {
+        "patterns": pd.DataFrame(effects.patterns, columns=columns),
+        "customer_patterns": pd.DataFrame({"pattern": effects.customer_pattern}),
+        "partner_covariates": pd.DataFrame(effects.partner_rows, columns=columns),
+    }
+
+
+def _effects_record(effects: CovariateEffects | None) -> dict[str, Any]:
+    if effects is None:
+        return {}
+    return {
+        "effects": {
+            "names": list(effects.names),
+            "level": list(effects.level),
+            "codings": coding_records(effects.codings),
+        }
+    }
+
+
+def _effects(
+    record: Mapping[str, Any] | None,
+    tables: Mapping[str, pd.DataFrame],
+    draws: Mapping[str, FloatArray],
+) -> CovariateEffects | None:
+    if record is None:
+        return None
+    return CovariateEffects(
+        names=tuple(record["names"]),
+        level=tuple(record["level"]),
+        draws={
+            name: draws[f"effect_{name}"][:, 0]
+            for name in ("log_rate", "dropout_logit", "log_spend")
+        },
+        patterns=tables["patterns"].to_numpy(dtype=np.float64),
+        customer_pattern=tables["customer_patterns"]["pattern"].to_numpy(dtype=np.int64),
+        partner_rows=tables["partner_covariates"].to_numpy(dtype=np.float64),
+        codings=codings_from(record["codings"]),
+    )
+
+
+def _partner_levels_record(pooling: PartnerPooling | None) -> dict[str, Any]:
+    if pooling is None:
+        return {}
+    return {
+        "partner_levels": {
+            "shared": list(pooling.shared),
+            "segment_names": list(pooling.segment_names),
+            "how": pooling.how,
+        }
+    }
+
+
+def _partner_levels(
+    record: Mapping[str, Any] | None,
+    tables: Mapping[str, pd.DataFrame],
+    draws: Mapping[str, FloatArray],
+) -> PartnerPooling | None:
+    if record is None:
+        return None
+    return PartnerPooling(
+        table=tables["partner_levels"],
+        shared={name: draws[f"level_{name}"] for name in record["shared"]},
+        segment_names=tuple(record["segment_names"]),
+        how=record["how"],
     )
 
 
@@ -189,6 +287,9 @@ def _summary(record: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> C
         account=_account(record["account"]),
         warnings=tuple(record["warnings"]),
         fingerprint=record["data_fingerprint"],
+        stream_history=tables.get("streams"),
+        partner_table=tables.get("partner_table"),
+        covariates=tables.get("customer_covariates"),
     )
 
 
@@ -259,6 +360,7 @@ def _layers(record: Mapping[str, Any] | None) -> Layers | None:
         track_record=tuple(TrackRecord(**each) for each in record["track_record"]),
         origins=tuple(dt.date.fromisoformat(day) for day in record["origins"]),
         how=record["how"],
+        risk_bands=tuple(RiskBand(**each) for each in record.get("risk_bands", ())),
     )
 
 

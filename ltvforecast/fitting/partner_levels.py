@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +10,13 @@ import pandas as pd
 
 from ltvforecast.errors import ConvergenceError, SummaryError
 from ltvforecast.fitting.hierarchy import PartnerPurchases, fit_partner_purchases
+from ltvforecast.fitting.hierarchy_diagnostics import MOSTLY_SEGMENT
 from ltvforecast.fitting.hierarchy_gates import Refused
 from ltvforecast.fitting.hierarchy_spend import PartnerSpend, fit_partner_spend
-from ltvforecast.types import DEFAULT_SEED, CustomerSummary, IntArray
+from ltvforecast.types import DEFAULT_SEED, CustomerSummary, FloatArray, IntArray
 
-__all__ = ["PartnerFit", "fit_partners"]
+__all__ = ["PartnerFit", "fit_partners", "partner_table", "partner_words"]
 
-_MOSTLY_AVERAGE = 0.2
 _OTHER = "other"
 
 
@@ -51,43 +51,102 @@ class PartnerFit:
             ``_shrinkage`` (1: the partner's own data decide; 0: the segment's average);
             ``warnings``.
         """
-        bought, paid = self.purchase.purchase.draws, self.spend.spend.draws
-        levels = {
-            "purchase_rate": (bought["r"] / bought["alpha"], self.purchase.shrinkage["log_rate"]),
-            "dropout": (
-                bought["a"] / (bought["a"] + bought["b"]),
-                self.purchase.shrinkage["dropout_logit"],
-            ),
-            "mean_spend": (
-                paid["p"] * paid["v"] / (paid["q"] - 1.0),
-                self.spend.shrinkage["log_spend"],
-            ),
-        }
-        table = pd.DataFrame(
-            {
-                "partner_id": pd.array(self.partner_ids, dtype="str"),
-                "segment": [self.purchase.segment_names[k] for k in self.purchase.segment],
-                "customers": self.customers,
-            }
+        return partner_table(
+            self.partner_ids, self.customers, purchase=self.purchase, spend=self.spend
         )
-        for name, (draws, shrinkage) in levels.items():
-            low, high = np.quantile(draws, (0.05, 0.95), axis=0)
-            table[name], table[f"{name}_lo_90"], table[f"{name}_hi_90"] = draws.mean(0), low, high
-            table[f"{name}_shrinkage"] = shrinkage
-        little = {
-            name.replace("_", " "): shrinkage < _MOSTLY_AVERAGE
-            for name, (_, shrinkage) in levels.items()
-        }
-        table["warnings"] = [
-            "; ".join(
-                f"{name}: mostly the segment average" for name in little if little[name][place]
-            )
-            for place in range(len(table))
-        ]
-        return table
 
     def _repr_html_(self) -> str:
         return str(self.table.head(20).to_html(index=False, escape=True))
+
+
+def partner_table(
+    partner_ids: Sequence[str],
+    customers: IntArray,
+    *,
+    purchase: PartnerPurchases,
+    spend: PartnerSpend | None,
+) -> pd.DataFrame:
+    """Give the levels of every partner, and how much of them is its own.
+
+    Parameters
+    ----------
+    partner_ids : sequence of str
+    customers : int64 array, shape (n_partners,)
+        Customers whose main partner it is.
+    purchase : PartnerPurchases
+    spend : PartnerSpend or None
+        None: all partners share one level of spend, which is left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        See :attr:`PartnerFit.table`.
+    """
+    levels = {
+        "purchase_rate": (_purchase_rate(purchase), purchase.shrinkage["log_rate"]),
+        "dropout": (_dropout(purchase), purchase.shrinkage["dropout_logit"]),
+    }
+    if spend is not None:
+        levels["mean_spend"] = (_mean_spend(spend), spend.shrinkage["log_spend"])
+    columns: dict[str, object] = {
+        "partner_id": pd.array(list(partner_ids), dtype="str"),
+        "segment": [purchase.segment_names[k] for k in purchase.segment],
+        "customers": customers,
+    }
+    little = np.zeros((len(partner_ids), len(levels)), dtype=bool)
+    for place, (name, (draws, shrinkage)) in enumerate(levels.items()):
+        low, high = np.quantile(draws, (0.05, 0.95), axis=0)
+        columns |= {name: draws.mean(axis=0), f"{name}_lo_90": low, f"{name}_hi_90": high}
+        columns[f"{name}_shrinkage"] = shrinkage
+        little[:, place] = shrinkage < MOSTLY_SEGMENT
+    told = [f"{name.replace('_', ' ')}: mostly the segment average" for name in levels]
+    columns["warnings"] = [
+        "; ".join(text for text, applies in zip(told, row, strict=True) if applies)
+        for row in little
+    ]
+    return pd.DataFrame(columns)
+
+
+def partner_words(purchase: PartnerPurchases, spend: PartnerSpend | None) -> str:
+    """Say how much partners differ.
+
+    Parameters
+    ----------
+    purchase : PartnerPurchases
+    spend : PartnerSpend or None
+
+    Returns
+    -------
+    str
+    """
+    spreads = {
+        "how often customers buy": purchase.shared["sd_log_rate"],
+        "how soon customers stop": purchase.shared["sd_dropout_logit"],
+    }
+    if spend is not None:
+        spreads["what they spend per purchase"] = spend.shared["sd_log_spend"]
+    told = ", ".join(
+        f"{name} by a factor of {np.exp(np.median(spread)):.2f}" for name, spread in spreads.items()
+    )
+    return (
+        f"{len(purchase.segment):,} partners, each with levels of its own and borrowing from the "
+        f"others of its segment. Two partners in three differ from their segment's average in "
+        f"{told} at most."
+    )
+
+
+def _purchase_rate(fit: PartnerPurchases) -> FloatArray:
+    return fit.purchase.draws["r"] / fit.purchase.draws["alpha"]
+
+
+def _dropout(fit: PartnerPurchases) -> FloatArray:
+    a, b = fit.purchase.draws["a"], fit.purchase.draws["b"]
+    return a / (a + b)
+
+
+def _mean_spend(fit: PartnerSpend) -> FloatArray:
+    p, q, v = (fit.spend.draws[name] for name in ("p", "q", "v"))
+    return p / (q - 1.0) * v
 
 
 def fit_partners(
@@ -99,8 +158,8 @@ def fit_partners(
 ) -> PartnerFit:
     """Fit BG/NBD and Gamma-Gamma with partners that differ and borrow strength from each other.
 
-    What partners bring is forecast by :func:`ltvforecast.fit` and :func:`ltvforecast.predict`,
-    whose parameters are those of the whole programme; this fit tells how partners differ.
+    It is what :func:`ltvforecast.fit` does by default, without the forecasts at past dates, the
+    seasonal clock and whatever else a forecast needs.
 
     Parameters
     ----------

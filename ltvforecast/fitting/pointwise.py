@@ -16,14 +16,17 @@ import xarray as xr
 from ltvforecast.errors import ConfigError
 from ltvforecast.fitting.calendar import history_on_clock
 from ltvforecast.fitting.compress import unique_rows
+from ltvforecast.fitting.customer_draws import customer_draws, differs, main_partners
 from ltvforecast.fitting.spend_data import SpendData, amounts_data, means_data
 from ltvforecast.formulas import bgnbd, gamma_gamma
-from ltvforecast.types import FittedModel, FloatArray, PurchaseFit, SpendFit
+from ltvforecast.types import FittedModel, FloatArray, IntArray, PurchaseFit, SpendFit
 
 __all__ = ["Observations", "Part", "log_likelihood", "observations", "to_inference_data"]
 
 Part = Literal["purchase", "spend"]
 _Formula = Callable[..., FloatArray]
+_PIECE = 64
+"""Customers with parameters of their own at a time."""
 
 _PURCHASE: Mapping[str, tuple[_Formula, tuple[str, ...]]] = MappingProxyType(
     {"bg-nbd": (bgnbd.log_likelihood, bgnbd.PARAMETERS)}
@@ -87,6 +90,12 @@ def observations(model: FittedModel, part: Part) -> Observations:
     ConfigError
         A model whose likelihood is not known here, or that has parameters by group.
     """
+    if model.effects is not None:
+        raise ConfigError(
+            "a model with covariates",
+            expected="one set of parameters for the whole programme",
+            remedy="compare this model by rolling origins alone, or hand it to ArviZ",
+        )
     if part == "purchase":
         formula, names = _purchase_formula(model.purchase)
         rows = unique_rows(*history_on_clock(model.summary, model.calendar))
@@ -148,11 +157,18 @@ def log_likelihood(model: FittedModel) -> xr.Dataset:
     """
     customers = model.summary.customers
     formula, names = _purchase_formula(model.purchase)
-    histories = (column[None, :] for column in history_on_clock(model.summary, model.calendar))
-    purchase = formula(*histories, *(each[:, None] for each in _draws(model.purchase, names)))
+    histories = tuple(column[None, :] for column in history_on_clock(model.summary, model.calendar))
     spend_formula, _, columns = _spend_columns(model)
-    draws = _draws(model.spend, gamma_gamma.PARAMETERS)
-    spend = spend_formula(*(c[None, :] for c in columns), *(each[:, None] for each in draws))
+    amounts = tuple(column[None, :] for column in columns)
+    if differs(model):
+        purchase = _by_customer(model, formula, names, histories, np.arange(len(customers)))
+        spend = _by_customer(
+            model, spend_formula, gamma_gamma.PARAMETERS, amounts, _spenders(model)
+        )
+    else:
+        purchase = formula(*histories, *(each[:, None] for each in _draws(model.purchase, names)))
+        draws = _draws(model.spend, gamma_gamma.PARAMETERS)
+        spend = spend_formula(*amounts, *(each[:, None] for each in draws))
     return xr.Dataset(
         {
             "purchase": (("chain", "draw", "customer"), purchase[None]),
@@ -160,6 +176,37 @@ def log_likelihood(model: FittedModel) -> xr.Dataset:
         },
         coords={"customer": customers["customer_id"].to_numpy(dtype=np.str_)},
     )
+
+
+def _by_customer(
+    model: FittedModel,
+    formula: _Formula,
+    names: tuple[str, ...],
+    columns: tuple[FloatArray, ...],
+    rows: IntArray,
+) -> FloatArray:
+    """Evaluate with each customer's own parameters: shape (draw, customer)."""
+    home, count = main_partners(model), len(model.purchase.draws["r"])
+    result = np.empty((count, len(rows)))
+    for first in range(0, len(rows), _PIECE):
+        piece = slice(first, first + _PIECE)
+        draws = customer_draws(model, rows[piece], home=home)
+        result[:, piece] = formula(
+            *(column[:, piece] for column in columns), *(draws[name] for name in names)
+        )
+    return result
+
+
+def _spenders(model: FittedModel) -> IntArray:
+    """Rows of the customers with an amount that the spend model looks at."""
+    customers = model.summary.customers
+    if model.spend.model == "gamma-gamma":
+        first_too = amounts_data(customers).first_purchase
+        left_out = 0 if first_too else (customers["first_value"] > 0).astype(np.int64)
+        looked_at = customers["spend_n"] - left_out > 0
+    else:
+        looked_at = (customers["frequency"] > 0) & (customers["monetary_value"] > 0)
+    return np.flatnonzero(looked_at.to_numpy()).astype(np.int64)
 
 
 def to_inference_data(model: FittedModel) -> object:
@@ -218,6 +265,6 @@ def _draws(fit: PurchaseFit | SpendFit, names: tuple[str, ...]) -> tuple[FloatAr
         raise ConfigError(
             f"{fit.model} with parameters for {max(groups)} groups",
             expected="one set of parameters for the whole programme",
-            remedy="compare this model by rolling origins alone",
+            remedy="compare this model by rolling origins alone, or hand it to ArviZ",
         )
     return tuple(fit.draws[name][:, 0] for name in names)

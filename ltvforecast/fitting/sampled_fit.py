@@ -112,6 +112,7 @@ def sample_purchase(
     sampling: Sampling | None = None,
     accept_unconverged: bool = False,
     progress: Progress | None = None,
+    also: dict[str, FloatArray] | None = None,
 ) -> PurchaseFit:
     """Fit BG/NBD to customers' purchase histories by Markov chains, or by ADVI.
 
@@ -133,6 +134,8 @@ def sample_purchase(
         Mark chains that fail their gate instead of refusing them.
     progress : callable, optional
         Called with a label, steps done and steps in all.
+    also : dict, optional
+        Is given the kept draws of every variable of the model, and the ``unit`` of its times.
 
     Returns
     -------
@@ -159,6 +162,8 @@ def sample_purchase(
     found = _sampled(
         model, method, draws=draws, rng=rng, sampling=sampling, what=_PURCHASES, progress=progress
     )
+    if also is not None:
+        also.update(_others(found, draws), unit=np.array(unit))
     theta = _coordinates(found, PURCHASE_COORDINATES)
     names = ("r", "alpha", "a", "b")
     parameters = (float(value) for value in purchase_parameters(theta.mean(axis=0)))
@@ -188,6 +193,7 @@ def sample_spend(
     sampling: Sampling | None = None,
     accept_unconverged: bool = False,
     progress: Progress | None = None,
+    also: dict[str, FloatArray] | None = None,
 ) -> SpendFit:
     """Fit Gamma-Gamma to customers' amounts by Markov chains, or by ADVI.
 
@@ -208,6 +214,7 @@ def sample_spend(
     sampling : Sampling, optional
     accept_unconverged : bool
     progress : callable, optional
+    also : dict, optional
         All as for :func:`sample_purchase`.
 
     Returns
@@ -234,6 +241,8 @@ def sample_spend(
     found = _sampled(
         model, method, draws=draws, rng=rng, sampling=sampling, what=_SPEND, progress=progress
     )
+    if also is not None:
+        also.update(_others(found, draws), unit=np.array(data.unit))
     theta = _coordinates(found, SPEND_COORDINATES)
     names = ("p", "q", "v")
     parameters = (float(value) for value in spend_parameters(theta.mean(axis=0)))
@@ -358,6 +367,10 @@ def _kept(
         values = thinned(found.draws[name], draws)
         kept[name] = np.tile(values[:, None], (1, groups)) if values.ndim == 1 else values
     return kept
+
+
+def _others(found: Sampled, draws: int) -> dict[str, FloatArray]:
+    return {name: thinned(values, draws) for name, values in found.draws.items()}
 
 
 def _means(kept: Mapping[str, FloatArray], home: IntArray) -> list[FloatArray]:

@@ -15,9 +15,19 @@ from ltvforecast.forecast.intervals import (
     quantiles_of_sorted,
     tail_probabilities,
 )
-from ltvforecast.forecast.records import Clock, Customers, Destinations, Draws, Paths, Totals
+from ltvforecast.forecast.parameters import CustomerParameters
+from ltvforecast.forecast.partner_expectation import PartnerPurchases
+from ltvforecast.forecast.records import (
+    Clock,
+    Customers,
+    Destinations,
+    Draws,
+    Eligible,
+    Paths,
+    Totals,
+)
 from ltvforecast.forecast.simulate import add_expected, simulate_customers
-from ltvforecast.forecast.streams import open_stream
+from ltvforecast.forecast.streams import open_side_stream, open_stream
 from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["Programme", "result_columns", "simulate_block"]
@@ -34,9 +44,11 @@ class Programme:
 
     Attributes
     ----------
-    customers, draws, destinations, clock
+    customers, destinations, clock
         See :mod:`ltvforecast.forecast.records`.
-    expected : ExpectedPurchases
+    parameters : CustomerParameters
+    expected : ExpectedPurchases or PartnerPurchases
+        The latter where customers differ in their purchase parameters.
     bucket_start : int64 array
         Bucket ``k`` has the customers ``bucket_start[k]`` to ``bucket_start[k + 1] - 1``.
     money_quantum, count_quantum : float
@@ -54,13 +66,15 @@ class Programme:
     variances : float64 array, shape (n_customers, 2)
         Filled in: approximate variance of purchases, and of revenue in quanta, given the
         parameters, mean over some draws.
+    eligible : Eligible or None
+        Until when each customer's purchases count for a commission; None: not counted.
     """
 
     customers: Customers
-    draws: Draws
+    parameters: CustomerParameters
     destinations: Destinations
     clock: Clock
-    expected: ExpectedPurchases
+    expected: ExpectedPurchases | PartnerPurchases
     bucket_start: IntArray
     money_quantum: float
     count_quantum: float
@@ -71,6 +85,7 @@ class Programme:
     seed: int
     results: FloatArray
     variances: FloatArray
+    eligible: Eligible | None = None
 
 
 def result_columns(levels: Sequence[int]) -> list[str]:
@@ -102,28 +117,34 @@ def simulate_block(buckets: range, totals: Totals, *, programme: Programme) -> N
         first, last = programme.bucket_start[bucket : bucket + 2]
         if first == last:
             continue
-        stream = open_stream(programme.seed, bucket)
+        streams = (
+            open_stream(programme.seed, bucket),
+            open_side_stream(programme.seed, bucket),
+        )
         for begin in range(first, last, SLICE):
-            _simulate_slice(stream, slice(begin, min(begin + SLICE, last)), totals, programme)
+            _simulate_slice(streams, slice(begin, min(begin + SLICE, last)), totals, programme)
 
 
 def _simulate_slice(
-    stream: np.random.Generator, place: slice, totals: Totals, programme: Programme
+    streams: tuple[np.random.Generator, np.random.Generator],
+    place: slice,
+    totals: Totals,
+    programme: Programme,
 ) -> None:
     customers = Customers(*(values[place] for values in programme.customers))
-    draws = programme.draws
+    draws = programme.parameters.of(place)
     p_alive, p_buy = _probabilities(customers, draws, programme.clock.edges[:, -1])
-    alive_purchases, alive_discounted = programme.expected.purchases(customers.x, customers.T)
+    alive_purchases, alive_discounted = _given_alive(programme.expected, customers, draws)
     purchases = p_alive * alive_purchases
     factor = np.ones(p_alive.shape)
     if programme.dependence is not None:
-        factor = programme.dependence.of(customers)
+        factor = programme.dependence.of(customers, place)
     spend = _expected_spend(customers, draws, programme.highest_spend) * factor
     revenue, worth = purchases * spend, p_alive * alive_discounted * spend
-    some = slice(None, None, max(1, len(draws.r) // VARIANCE_DRAWS))
+    some = slice(None, None, max(1, p_alive.shape[1] // VARIANCE_DRAWS))
     programme.variances[place] = _variances(
         customers,
-        Draws(*(values[some] for values in draws)),
+        Draws(*(values[:, some] for values in draws)),
         purchases[:, some],
         alive_purchases[:, some],
         spend[:, some] / programme.money_quantum,
@@ -139,7 +160,7 @@ def _simulate_slice(
     shape = p_alive.shape
     paths = Paths(p_alive, p_buy, factor, np.zeros(shape), np.zeros(shape), np.zeros(shape))
     simulate_customers(
-        stream,
+        streams[0],
         customers,
         place.start,
         draws,
@@ -149,10 +170,27 @@ def _simulate_slice(
         programme.highest_spend,
         paths,
         totals,
+        _eligible(programme.eligible, place),
+        streams[1],
     )
     programme.results[place] = _results(
         paths, (purchases, revenue, programme.earned_rate * worth), programme
     )
+
+
+def _given_alive(
+    expected: ExpectedPurchases | PartnerPurchases, customers: Customers, draws: Draws
+) -> tuple[FloatArray, FloatArray]:
+    """Expected purchases of these customers given alive, plain and discounted."""
+    if isinstance(expected, PartnerPurchases):
+        return expected.purchases(customers.x, customers.T, draws)
+    return expected.purchases(customers.x, customers.T)
+
+
+def _eligible(eligible: Eligible | None, place: slice) -> Eligible:
+    if eligible is None:
+        return Eligible(np.empty(0, dtype=np.int64), np.empty(0))
+    return Eligible(eligible.period[place], eligible.share[place])
 
 
 def _probabilities(

@@ -6,12 +6,12 @@ import numpy as np
 
 from ltvforecast.errors import ForecastError
 from ltvforecast.forecast.horizon import Periods
-from ltvforecast.forecast.records import Clock, DiscountLag
+from ltvforecast.forecast.records import Clock, DiscountLag, Eligible
 from ltvforecast.forecast.value import period_factors
 from ltvforecast.formulas.clock import DAYS_PER_UNIT, exposure
 from ltvforecast.types import Calendar, FittedModel, FloatArray, IntArray
 
-__all__ = ["chosen_rows", "forecast_clock"]
+__all__ = ["chosen_rows", "eligible_periods", "forecast_clock"]
 
 _PIECE_DAYS = 10.0
 _MOST_PIECES = 200
@@ -79,6 +79,50 @@ def forecast_clock(
     gap = np.exp(-discount * moments[1::2])[:, None] - np.exp(-discount * middle)
     lag = DiscountLag(middle / unit, gap * np.diff(shown[:, ::2], axis=1).T / unit)
     return Clock(np.ascontiguousarray(edges), factors), lag
+
+
+def eligible_periods(model: FittedModel, periods: Periods, until: FloatArray) -> Eligible:
+    """Say which periods lie before each customer's limit, and how much of the one it falls in.
+
+    Parameters
+    ----------
+    model : FittedModel
+    periods : Periods
+    until : float64 array, shape (customer,)
+        Days after ``as_of``; 0 or less: no period.
+
+    Returns
+    -------
+    Eligible
+        The share of a period is by the clock, on the mean index.
+
+    Raises
+    ------
+    ForecastError
+        A limit that is not a number, or not one for each customer.
+    """
+    customers = len(model.summary)
+    if until.shape != (customers,) or np.isnan(until).any():
+        raise ForecastError(
+            f"limits of shape {until.shape}, {int(np.isnan(until).sum())} of them not a number",
+            expected=f"one number of days for each of {customers} customers",
+            remedy="correct the limits",
+        )
+    days = periods.edges_days
+    until = np.clip(until, 0.0, days[-1])
+    period = np.minimum(np.searchsorted(days, until, side="right") - 1, len(periods) - 1)
+    begin, end = days[period], days[period + 1]
+    moments = np.stack([begin, until, end])
+    calendar = model.calendar
+    if len(calendar.index) > 0 or calendar.events:
+        now = int(np.datetime64(model.summary.as_of, "D").astype(np.int64)) + 1
+        each, place = np.unique(moments, return_inverse=True)
+        shown = _on_clock(np.append(0.0, each), calendar, calendar.index[None, :], now=now)
+        moments = shown[0, 1:][place].reshape(moments.shape)
+    passed, whole = moments[1] - moments[0], moments[2] - moments[0]
+    plain = (until - begin) / (end - begin)
+    share = np.where(whole > 0.0, passed / np.where(whole > 0.0, whole, 1.0), plain)
+    return Eligible(period=period.astype(np.int64), share=np.clip(share, 0.0, 1.0))
 
 
 def _on_clock(days: FloatArray, calendar: Calendar, index: FloatArray, *, now: int) -> FloatArray:

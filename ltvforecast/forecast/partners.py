@@ -1,31 +1,26 @@
-"""From draws to the partner, programme and period tables: sums inside a draw, then quantiles."""
+"""The tables of a forecast: partners, periods, segments, and the programme's own row."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from ltvforecast.forecast.horizon import Periods
 from ltvforecast.forecast.intervals import interval_columns, interval_names, tail_probabilities
-from ltvforecast.forecast.layers import LayeredDraws
 from ltvforecast.forecast.prepare import PROGRAMME
-from ltvforecast.forecast.records import Totals
-from ltvforecast.forecast.value import earned_rate
-from ltvforecast.types import CustomerSummary, FloatArray, ForecastSpec, IntArray
+from ltvforecast.forecast.roll_up import PERIOD_QUANTITIES, GroupDraws, RollUp
+from ltvforecast.types import CustomerSummary, FloatArray, ForecastSpec
 
 __all__ = [
-    "GroupDraws",
-    "layered_partners",
-    "partner_draws",
-    "programme_draws",
-    "programme_of",
-    "roll_up_partners",
-    "roll_up_periods",
-    "roll_up_programme",
+    "partner_table",
+    "period_table",
+    "programme_row",
+    "reaches_back",
+    "segment_table",
+    "segments_of",
 ]
 
 HEAD_SHARE = 0.8
@@ -34,191 +29,121 @@ TOP_SHARE = 0.2
 """Pareto: what this share of the partners brings."""
 FEW_CUSTOMERS = 10
 QUIET_DAYS = 90
-CHUNK = 8_000_000
-"""Elements of (draw, partner, period) whose quantiles are taken at a time."""
+ONE_SEGMENT = "all partners"
+"""Segment of every partner where no partner table tells one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupDraws:
-    """Draws of what partners, or the programme, bring: float64 arrays of shape (draw, group).
-
-    Attributes
-    ----------
-    existing_revenue, discounted, active_customers
-        Predicted; ``discounted`` is the present value of the revenue.
-    expected_revenue, expected_discounted
-        Expected given the parameters of the draw.
-    """
-
-    existing_revenue: FloatArray
-    discounted: FloatArray
-    active_customers: FloatArray
-    expected_revenue: FloatArray
-    expected_discounted: FloatArray
-
-
-def partner_draws(
-    totals: Totals, factors: FloatArray, *, quantum: float, programme_share: FloatArray
-) -> GroupDraws:
-    """Turn totals into draws of each partner.
+def segments_of(summary: CustomerSummary) -> list[str]:
+    """Tell each partner's segment, in the summary's order.
 
     Parameters
     ----------
-    totals : Totals
-    factors : float64 array, shape (period,)
-        Discount factors.
-    quantum : float
-        Money in one quantum.
-    programme_share : float64 array, shape (partner,)
-        How to share out the expectation of purchases that may go anywhere.
+    summary : CustomerSummary
 
     Returns
     -------
-    GroupDraws
-        Of shape (draw, partner).
+    list of str
     """
-    partners = len(programme_share)
-    revenue = np.empty((totals.revenue.shape[1], partners))
-    discounted = np.empty_like(revenue)
-    for partner in range(partners):
-        of_partner = totals.revenue[partner]
-        revenue[:, partner] = of_partner.sum(axis=1)
-        discounted[:, partner] = _discount(of_partner, factors)
-
-    def shared_out(expected: IntArray) -> FloatArray:
-        own = expected[:-1] + programme_share[:, None] * expected[-1]
-        return np.asarray(own.T * quantum)
-
-    return GroupDraws(
-        existing_revenue=revenue * quantum,
-        discounted=discounted * quantum,
-        active_customers=totals.active.T.astype(np.float64),
-        expected_revenue=shared_out(totals.expected_revenue),
-        expected_discounted=shared_out(totals.expected_discounted),
-    )
-
-
-def programme_draws(totals: Totals, factors: FloatArray, *, quantum: float) -> GroupDraws:
-    """Turn totals into draws of the whole programme, of shape (draw, 1)."""
-    revenue = totals.revenue.sum(axis=0)
-    return GroupDraws(
-        existing_revenue=revenue.sum(axis=1)[:, None] * quantum,
-        discounted=_discount(revenue, factors)[:, None] * quantum,
-        active_customers=totals.customers[:, None].astype(np.float64),
-        expected_revenue=totals.expected_revenue.sum(axis=0)[:, None] * quantum,
-        expected_discounted=totals.expected_discounted.sum(axis=0)[:, None] * quantum,
-    )
-
-
-def layered_partners(draws: GroupDraws, layered: LayeredDraws) -> GroupDraws:
-    """Put the layers on the partners' draws; what is active stays active.
-
-    Parameters
-    ----------
-    draws : GroupDraws
-        The model's own, of shape (draw, partner).
-    layered : LayeredDraws
-
-    Returns
-    -------
-    GroupDraws
-    """
-    return GroupDraws(
-        existing_revenue=layered.revenue,
-        discounted=draws.discounted * layered.factor,
-        active_customers=draws.active_customers,
-        expected_revenue=draws.expected_revenue * layered.mean_factor,
-        expected_discounted=draws.expected_discounted * layered.mean_factor,
-    )
-
-
-def programme_of(partners: GroupDraws, active_customers: FloatArray) -> GroupDraws:
-    """Add up the partners' draws to the programme's, of shape (draw, 1).
-
-    Parameters
-    ----------
-    partners : GroupDraws
-        Of shape (draw, partner).
-    active_customers : float64 array, shape (draw, 1)
-        Of the programme: who buys through several partners counts once.
-
-    Returns
-    -------
-    GroupDraws
-    """
-    return GroupDraws(
-        existing_revenue=partners.existing_revenue.sum(axis=1, keepdims=True),
-        discounted=partners.discounted.sum(axis=1, keepdims=True),
-        active_customers=active_customers,
-        expected_revenue=partners.expected_revenue.sum(axis=1, keepdims=True),
-        expected_discounted=partners.expected_discounted.sum(axis=1, keepdims=True),
-    )
-
-
-def _money(quanta: IntArray, quantum: float) -> FloatArray:
-    return quanta.astype(np.float64) * quantum
-
-
-def _discount(revenue: IntArray, factors: FloatArray) -> FloatArray:
-    """Sum over the periods in a fixed order, so that the result is the same everywhere."""
-    total = np.zeros(revenue.shape[0])
-    for period, factor in enumerate(factors):
-        total += factor * revenue[:, period]
-    return total
+    table = summary.partner_table
+    if table is None or "segment" not in table:
+        return [ONE_SEGMENT] * len(summary.partner_ids)
+    known = dict(zip(table["partner_id"], table["segment"], strict=True))
+    return [str(known.get(partner, "other")) for partner in summary.partner_ids]
 
 
 def _quantities(
-    draws: GroupDraws, revenue_to_date: FloatArray, spec: ForecastSpec
+    draws: GroupDraws,
+    revenue_to_date: FloatArray,
+    money: Mapping[str, FloatArray],
+    levels: tuple[int, ...],
 ) -> dict[str, FloatArray]:
-    """Build the columns that partners and the programme have in common."""
-    levels, earned = spec.levels, earned_rate(spec.economics)
-    revenue = draws.existing_revenue
+    """Build the columns that partners, segments and the programme have in common."""
+    future = draws.future_revenue
+
+    def new(name: str, values: FloatArray | None) -> dict[str, FloatArray]:
+        if values is not None:
+            return interval_columns(name, values, levels)
+        nothing = np.full(future.shape[1], np.nan)
+        return dict.fromkeys([name, *interval_names(name, levels)], nothing)
+
     return {
-        **interval_columns("existing_revenue", revenue, levels),
-        **interval_columns("future_revenue", revenue, levels),
-        **interval_columns("lifetime_revenue", revenue_to_date + revenue, levels),
-        **interval_columns("ltv", draws.discounted * earned, levels),
-        "p_churn": np.mean(revenue == 0, axis=0),
+        **interval_columns("existing_revenue", draws.existing_revenue, levels),
+        **new("new_customers", draws.new_customers),
+        **new("new_revenue", draws.new_revenue),
+        **interval_columns("future_revenue", future, levels),
+        **interval_columns("lifetime_revenue", revenue_to_date + future, levels),
+        **_named(money, "ltv", levels),
+        "p_churn": np.mean(future == 0, axis=0),
         **interval_columns("expected_active_customers", draws.active_customers, levels),
-        **interval_columns("commission", revenue * spec.economics.commission, levels),
-        **interval_columns("expected_existing_revenue", draws.expected_revenue, levels, mean=False),
-        **interval_columns("expected_ltv", draws.expected_discounted * earned, levels, mean=False),
+        **_named(money, "commission", levels),
+        **{name: values for name, values in money.items() if not _is_told(name, levels)},
+        **interval_columns(
+            "expected_existing_revenue", draws.expected_existing_revenue, levels, mean=False
+        ),
+        **interval_columns(
+            "expected_future_revenue", draws.expected_future_revenue, levels, mean=False
+        ),
     }
 
 
-def roll_up_partners(
-    summary: CustomerSummary, draws: GroupDraws, spec: ForecastSpec
+def _named(
+    money: Mapping[str, FloatArray], name: str, levels: tuple[int, ...]
+) -> dict[str, FloatArray]:
+    return {each: money[each] for each in (name, *interval_names(name, levels))}
+
+
+def _is_told(name: str, levels: tuple[int, ...]) -> bool:
+    """Whether a money column stands at its own place among the others."""
+    ends = {each for base in ("ltv", "commission") for each in interval_names(base, levels)}
+    return name in ends or name in ("ltv", "commission")
+
+
+def partner_table(
+    summary: CustomerSummary,
+    rolled: RollUp,
+    spec: ForecastSpec,
+    *,
+    p_acquiring: FloatArray | None = None,
 ) -> pd.DataFrame:
     """Build the partner table.
 
     Parameters
     ----------
     summary : CustomerSummary
-    draws : GroupDraws
-        Of shape (draw, partner).
+    rolled : RollUp
     spec : ForecastSpec
+    p_acquiring : float64 array, shape (partner,), optional
+        None where it is not known.
 
     Returns
     -------
     pandas.DataFrame
         The columns of ``partners.csv``, by falling ``ltv``, equal ones by id. ``p_decline`` is
-        NaN where the data don't reach back as far as the horizon reaches ahead.
+        NaN where the data don't reach back as far as the horizon reaches ahead, and what is told
+        of new customers where they are not forecast. ``share`` is of the worth of all partners
+        that are worth something.
     """
     to_date = _revenue_since(summary, None)
+    draws = rolled.partners
     table = pd.DataFrame(
         {
             "partner_id": pd.array(summary.partner_ids, dtype="str"),
+            "segment": pd.array(segments_of(summary), dtype="str"),
             "customers": summary.partner_customers,
             "revenue_to_date": to_date,
-            **_quantities(draws, to_date, spec),
+            **_quantities(draws, to_date, rolled.columns, spec.levels),
         }
     )
     window = _revenue_since(summary, spec)
-    decline = np.mean(draws.existing_revenue < window / 2, axis=0)
+    decline = np.mean(draws.future_revenue < window / 2, axis=0)
     after = table.columns.tolist().index("p_churn")
     table.insert(after + 1, "p_decline", decline if reaches_back(summary, spec) else np.nan)
-    table["share"] = _shares(draws.discounted.mean(axis=0))
-    table["warnings"] = _partner_warnings(summary, spec)
+    table.insert(after + 2, "p_acquiring", np.nan if p_acquiring is None else p_acquiring)
+    table["share"] = _shares(draws.ltv.mean(axis=0))
+    table["warnings"] = [
+        "; ".join(words for words in told if words)
+        for told in zip(_partner_warnings(summary, spec), rolled.notes, strict=True)
+    ]
     table = table.sort_values(["ltv", "partner_id"], ascending=[False, True], ignore_index=True)
     before = table["share"].cumsum() - table["share"]
     table.insert(len(table.columns) - 1, "cumulative_share", table["share"].cumsum().clip(upper=1))
@@ -227,13 +152,14 @@ def roll_up_partners(
     return table
 
 
-def roll_up_programme(
+def programme_row(
     summary: CustomerSummary,
     spec: ForecastSpec,
     *,
     table: pd.DataFrame,
     partners: GroupDraws,
     programme: GroupDraws,
+    money: Mapping[str, float | None],
 ) -> dict[str, object]:
     """Build the programme's own row, with joint intervals, concentration and counts.
 
@@ -244,42 +170,57 @@ def roll_up_programme(
     table : pandas.DataFrame
         The partner table.
     partners, programme : GroupDraws
+    money : mapping
+        What follows from the money terms.
 
     Returns
     -------
     dict
-        The content of ``programme.json``.
+        The content of ``programme.json``; None for what is not known.
     """
     to_date = float(np.round(summary.history["revenue"].sum(), 6))
     window = float(_revenue_since(summary, spec).sum())
-    quantities = _quantities(programme, np.array([to_date]), spec)
+    as_columns = {
+        name: np.array([np.nan if value is None else value]) for name, value in money.items()
+    }
+    quantities = _quantities(programme, np.array([to_date]), as_columns, spec.levels)
     known = reaches_back(summary, spec)
-    decline = float(np.mean(programme.existing_revenue < window / 2)) if known else None
+    decline = float(np.mean(programme.future_revenue < window / 2)) if known else None
     top = max(1, round(TOP_SHARE * len(table)))
     index = {partner: column for column, partner in enumerate(summary.partner_ids)}
-    best = [index[partner] for partner in table["partner_id"].iloc[:top]]
+    places = [index[partner] for partner in table["partner_id"]]
+    tail = places[int((table["tail"] == "head").sum()) :]
     return {
         "partner_id": PROGRAMME,
         "partners": len(table),
         "customers": len(summary),
         "revenue_to_date": to_date,
-        **{name: float(values[0]) for name, values in quantities.items()},
+        **{name: _known(values[0]) for name, values in quantities.items()},
         "p_decline": decline,
         "head_partners": int((table["tail"] == "head").sum()),
-        "long_tail_partners": int((table["tail"] == "long_tail").sum()),
+        "long_tail_partners": len(tail),
+        **_scalars("long_tail_ltv", partners.ltv[:, tail].sum(axis=1), spec),
         "top_20_percent_partners": top,
         "top_20_percent_share": float(table["cumulative_share"].iloc[top - 1]),
-        **_share_interval(partners.discounted, best, spec),
+        **_share_interval(partners.ltv, places[:top], spec),
         "partners_bringing_80_percent": int((table["tail"] == "head").sum()),
-        "partners_without_revenue": float(np.mean(partners.existing_revenue == 0, axis=0).sum()),
+        "partners_without_revenue": float(np.mean(partners.future_revenue == 0, axis=0).sum()),
     }
 
 
-def _share_interval(
-    discounted: FloatArray, best: list[int], spec: ForecastSpec
-) -> dict[str, float]:
-    total = discounted.sum(axis=1)
-    share = discounted[:, best].sum(axis=1)[total > 0] / total[total > 0]
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _scalars(name: str, draws: FloatArray, spec: ForecastSpec) -> dict[str, float]:
+    columns = interval_columns(name, draws[:, None], spec.levels)
+    return {each: float(values[0]) for each, values in columns.items()}
+
+
+def _share_interval(ltv: FloatArray, best: list[int], spec: ForecastSpec) -> dict[str, float]:
+    worth = np.maximum(ltv, 0.0)
+    total = worth.sum(axis=1)
+    share = worth[:, best].sum(axis=1)[total > 0] / total[total > 0]
     names = interval_names("top_20_percent_share", spec.levels)
     if len(share) == 0:
         return dict.fromkeys(names, 0.0)
@@ -287,62 +228,105 @@ def _share_interval(
     return {name: float(end) for name, end in zip(names, ends, strict=True)}
 
 
-def roll_up_periods(
-    totals: Totals,
+def segment_table(
+    summary: CustomerSummary, rolled: RollUp, spec: ForecastSpec, *, table: pd.DataFrame
+) -> pd.DataFrame:
+    """Put the segments side by side, the most valuable first.
+
+    Parameters
+    ----------
+    summary : CustomerSummary
+    rolled : RollUp
+    spec : ForecastSpec
+    table : pandas.DataFrame
+        The partner table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of ``segments.csv``: ``segment, partners, customers, revenue_to_date``, the
+        quantities with joint intervals (partners are added up inside each draw), ``p_decline``,
+        ``ltv_per_partner`` and ``share``. A customer of two partners counts for each of them.
+    """
+    names, segment = np.unique(np.asarray(segments_of(summary), dtype=str), return_inverse=True)
+    member = (segment[:, None] == np.arange(len(names))).astype(np.float64)
+    draws, levels = rolled.partners, spec.levels
+
+    def added(name: str, values: FloatArray | None) -> dict[str, FloatArray]:
+        if values is not None:
+            return interval_columns(name, values @ member, levels)
+        nothing = np.full(len(names), np.nan)
+        return dict.fromkeys([name, *interval_names(name, levels)], nothing)
+
+    to_date, window = (_revenue_since(summary, until) @ member for until in (None, spec))
+    future = draws.future_revenue @ member
+    decline = np.mean(future < window / 2, axis=0)
+    partners = member.sum(axis=0)
+    found = pd.DataFrame(
+        {
+            "segment": pd.array([str(name) for name in names], dtype="str"),
+            "partners": partners.astype(np.int64),
+            "customers": (summary.partner_customers @ member).astype(np.int64),
+            "revenue_to_date": to_date,
+            **added("existing_revenue", draws.existing_revenue),
+            **added("new_customers", draws.new_customers),
+            **added("new_revenue", draws.new_revenue),
+            **interval_columns("future_revenue", future, levels),
+            **added("ltv", draws.ltv),
+            **interval_columns("ltv_per_partner", draws.ltv @ member / partners, levels),
+            **added("commission", draws.commission),
+            "p_decline": decline if reaches_back(summary, spec) else np.nan,
+        }
+    )
+    share = table.groupby("segment")["share"].sum()
+    found["share"] = found["segment"].map(share).to_numpy()
+    return found.sort_values(["ltv", "segment"], ascending=[False, True], ignore_index=True)
+
+
+def period_table(
+    rolled: RollUp,
     periods: Periods,
-    spec: ForecastSpec,
     *,
-    quantum: float,
     partner_ids: tuple[str, ...],
     ranked: pd.DataFrame,
-    factor: FloatArray | None = None,
 ) -> pd.DataFrame:
     """Build the period table: first the programme, then the partners as ranked.
 
     Parameters
     ----------
-    totals : Totals
+    rolled : RollUp
     periods : Periods
-    spec : ForecastSpec
-    quantum : float
     partner_ids : tuple of str
     ranked : pandas.DataFrame
         The partner table, for its order.
-    factor : float64 array, shape (draw, partner), optional
-        Of the layers.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of ``periods.csv``; dates as ISO text.
+        The columns of ``periods.csv``; dates as ISO text. ``commission`` is what is owed for the
+        period, as finance accrues it.
     """
-    partners, draws, count = totals.revenue.shape
-    step = max(1, CHUNK // (draws * count))
-    programme = np.zeros((draws, count))
-    pieces = []
-    for first in range(0, partners, step):
-        piece = _money(np.moveaxis(totals.revenue[first : first + step], 1, 0), quantum)
-        if factor is not None:
-            piece *= factor[:, first : first + step, None]
-        programme += piece.sum(axis=1)
-        pieces.append(interval_columns("revenue", piece.reshape(draws, -1), spec.levels))
-    pieces.insert(0, interval_columns("revenue", programme, spec.levels))
-    values = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-    table = pd.DataFrame(
+    place = {partner: row for row, partner in enumerate(partner_ids)}
+    order = [place[partner] for partner in ranked["partner_id"]]
+    count = len(periods)
+    names = [PROGRAMME, *ranked["partner_id"]]
+    values = {
+        name: np.concatenate([rolled.programme_periods[name], column[order].ravel()])
+        for name, column in rolled.periods.items()
+        if name.startswith(PERIOD_QUANTITIES)
+    }
+    return pd.DataFrame(
         {
-            "partner_id": pd.array(np.repeat([PROGRAMME, *partner_ids], count), dtype="str"),
-            "period_start": [day.isoformat() for day in periods.starts] * (partners + 1),
-            "period_end": [day.isoformat() for day in periods.ends] * (partners + 1),
-            **{f"existing_{name}": column for name, column in values.items()},
-            **{f"future_{name}": column for name, column in values.items()},
+            "partner_id": pd.array(np.repeat(names, count), dtype="str"),
+            "period_start": [day.isoformat() for day in periods.starts] * len(names),
+            "period_end": [day.isoformat() for day in periods.ends] * len(names),
+            **values,
         }
     )
-    place = {partner: rank for rank, partner in enumerate([PROGRAMME, *ranked["partner_id"]])}
-    order = np.argsort(table["partner_id"].map(place).to_numpy(), kind="stable")
-    return table.iloc[order].reset_index(drop=True)
 
 
-def _shares(worth: FloatArray) -> FloatArray:
+def _shares(ltv: FloatArray) -> FloatArray:
+    worth = np.maximum(ltv, 0.0)
     total = worth.sum()
     return worth / total if total > 0 else np.zeros_like(worth)
 

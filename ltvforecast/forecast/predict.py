@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ltvforecast.engines.local import available_workers, run_blocks
-from ltvforecast.errors import ConfigError
-from ltvforecast.forecast.blocks import Programme, result_columns, simulate_block
+from ltvforecast.economics_types import Economics, PartnerTerms
+from ltvforecast.forecast.blocks import Programme, result_columns
+from ltvforecast.forecast.economics import months_of_periods
+from ltvforecast.forecast.flows import Flows, existing_revenue
 from ltvforecast.forecast.horizon import Periods, parse_horizon, split_periods
-from ltvforecast.forecast.intervals import check_levels
+from ltvforecast.forecast.intervals import check_levels, interval_names
 from ltvforecast.forecast.layers import (
     LayeredDraws,
     applied_layers,
@@ -24,27 +22,27 @@ from ltvforecast.forecast.layers import (
     layer_draws,
     recent_revenue,
 )
+from ltvforecast.forecast.money_columns import programme_row as money_row
+from ltvforecast.forecast.newcomers import Newcomers, simulate_newcomers, why_no_newcomers
 from ltvforecast.forecast.partners import (
-    GroupDraws,
-    layered_partners,
-    partner_draws,
-    programme_draws,
-    programme_of,
+    partner_table,
+    period_table,
+    programme_row,
     reaches_back,
-    roll_up_partners,
-    roll_up_periods,
-    roll_up_programme,
+    segment_table,
 )
 from ltvforecast.forecast.prepare import prepare_programme
 from ltvforecast.forecast.provenance import build_provenance
-from ltvforecast.forecast.records import Totals, new_totals
+from ltvforecast.forecast.records import Totals
+from ltvforecast.forecast.roll_up import GroupDraws, RollUp, programme_of, roll_up
 from ltvforecast.forecast.self_check import check_simulation
-from ltvforecast.forecast.streams import bucket_blocks
-from ltvforecast.forecast.value import check_economics
+from ltvforecast.forecast.terms import resolve_terms
+from ltvforecast.forecast.totals import simulated_totals, whole_number
+from ltvforecast.formulas.clock import DAYS_PER_UNIT
 from ltvforecast.types import (
     CustomerSummary,
-    Economics,
     FittedModel,
+    FloatArray,
     ForecastSpec,
     Horizon,
     IntArray,
@@ -52,16 +50,12 @@ from ltvforecast.types import (
     PartnerForecast,
 )
 
-__all__ = ["predict", "simulated_totals"]
+__all__ = ["predict"]
 
 Progress = Callable[[str, int, int], None]
 
-MAX_WORKERS = 8
-BLOCKS = 200
-"""Blocks aimed at, so that progress shows and workers share the load."""
-LARGEST_IN_MEMORY = 1_000_000_000
-"""Bytes of (draw, partner, period) totals, over all workers; beyond it they go to files."""
 FEW_DRAWS = 200
+DAYS_PER_MONTH = 365.25 / 12
 
 
 def predict(
@@ -73,11 +67,12 @@ def predict(
     levels: Sequence[int] = (50, 80, 90),
     seed: int = 20_260_101,
     layers: Sequence[str] | None = None,
+    acquisition: bool = True,
     workers: int | None = None,
     block_size: int | None = None,
     progress: Progress | None = None,
 ) -> PartnerForecast:
-    """Forecast what the customers known at ``as_of`` will bring each partner.
+    """Forecast what each partner's customers will bring, those known and those to come.
 
     Parameters
     ----------
@@ -85,7 +80,8 @@ def predict(
     horizon : str or Horizon
         ``90d``, ``26w``, ``12mo``, ``2y`` or an end date; a bare number is refused.
     economics : Economics, optional
-        Margin, commission (shares of revenue) and effective annual discount rate.
+        Money terms of the programme, its segments and partners; a partner table that the summary
+        holds may tell those of partners, too.
     draws : int
         Simulated futures. Each uses one parameter draw for all customers; parameter draws are
         taken evenly spaced, or in turn again if there are fewer.
@@ -97,6 +93,8 @@ def predict(
     layers : sequence of str, optional
         What past forecasts taught, of ``combination``, ``correction`` and ``width`` (see
         :mod:`ltvforecast.forecast.layers`); all by default, an empty one for the bare model.
+    acquisition : bool
+        Whether to forecast new customers, where the model knows how partners bring them.
     workers : int, optional
         Threads; by default one for each processor, at most 8.
     block_size : int, optional
@@ -119,7 +117,9 @@ def predict(
     -----
     Futures are simulated exactly from BG/NBD and Gamma-Gamma given each customer's history, and
     summed to partners inside each draw before any quantile is taken. Customer means are closed
-    forms, averaged over the parameter draws. New customers are not included.
+    forms, averaged over the parameter draws. New customers arrive at each partner's own pace
+    and then buy as the others do, in the same draws. Money terms are applied to the totals of
+    each draw.
 
     References
     ----------
@@ -129,14 +129,36 @@ def predict(
     summary = model.summary
     spec = ForecastSpec(
         horizon=_horizon(horizon, summary),
-        draws=_whole("draws", draws, least=1),
+        draws=whole_number("draws", draws, least=1),
         levels=check_levels(levels),
-        economics=check_economics(Economics() if economics is None else economics),
-        seed=_whole("seed", seed, least=0),
+        economics=Economics() if economics is None else economics,
+        seed=whole_number("seed", seed, least=0),
         layers=applied_layers(layers),
+        acquisition=bool(acquisition),
     )
+    terms = resolve_terms(
+        spec.economics, summary.partner_ids, partner_table=summary.partner_table
+    ).partners
     periods = split_periods(spec.horizon, summary.as_of)
-    programme, order = prepare_programme(model, spec, periods)
+    limits = _first_months(summary, terms)
+    programme, order = prepare_programme(
+        model,
+        replace(spec, economics=Economics(discount_rate=spec.economics.discount_rate)),
+        periods,
+        eligible_until=limits,
+    )
+    newcomers = None
+    if spec.acquisition:
+        newcomers = simulate_newcomers(
+            model,
+            periods,
+            draws=spec.draws,
+            seed=spec.seed,
+            quantum=programme.money_quantum,
+            eligible_days=None if limits is None else terms.commission_months * DAYS_PER_MONTH,
+            workers=workers,
+            progress=progress,
+        )
     with simulated_totals(
         programme,
         partners=len(summary.partner_ids),
@@ -146,45 +168,27 @@ def predict(
         block_size=block_size,
         progress=progress,
     ) as totals:
-        return _forecast(
-            model, spec, periods=periods, programme=programme, order=order, totals=totals
-        )
+        simulated = _Simulated(programme=programme, order=order, totals=totals, newcomers=newcomers)
+        return _forecast(model, spec, periods=periods, simulated=simulated, terms=terms)
 
 
-@contextmanager
-def simulated_totals(
-    programme: Programme,
-    *,
-    partners: int,
-    draws: int,
-    periods: int,
-    workers: int | None = None,
-    block_size: int | None = None,
-    progress: Progress | None = None,
-) -> Iterator[Totals]:
-    """Simulate every customer of a programme, and add up; the totals live as long as the block.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Simulated:
+    """All that was simulated; ``order`` is the row in the summary of each customer."""
 
-    Parameters
-    ----------
-    programme : Programme
-        Its customers' results are filled in.
-    partners, draws, periods : int
-    workers, block_size, progress
-        As in :func:`predict`.
-    """
-    threads = min(available_workers(), MAX_WORKERS) if workers is None else workers
-    size = max(1, len(programme.results) // BLOCKS) if block_size is None else block_size
-    blocks = bucket_blocks(programme.bucket_start, _whole("block_size", size, least=1))
-    threads = min(_whole("workers", threads, least=1), len(blocks))
-    with _tallies(threads, partners, draws, periods) as tallies:
-        run_blocks(
-            partial(simulate_block, programme=programme),
-            blocks,
-            tallies=tallies,
-            label="simulating customers",
-            progress=progress,
-        )
-        yield _merge(tallies)
+    programme: Programme
+    order: IntArray
+    totals: Totals
+    newcomers: Newcomers | None
+
+
+def _first_months(summary: CustomerSummary, terms: PartnerTerms) -> FloatArray | None:
+    """Days until which each customer's purchases earn commission, if that ends for anybody."""
+    if not np.isfinite(terms.commission_months).any():
+        return None
+    home = pd.Index(summary.partner_ids).get_indexer(pd.Index(summary.customers["partner_id"]))
+    age = summary.customers["T"].to_numpy(np.float64) * DAYS_PER_UNIT[summary.time_unit]
+    return np.asarray(terms.commission_months[home] * DAYS_PER_MONTH - age)
 
 
 def _horizon(horizon: str | Horizon, summary: CustomerSummary) -> Horizon:
@@ -194,82 +198,62 @@ def _horizon(horizon: str | Horizon, summary: CustomerSummary) -> Horizon:
     return horizon
 
 
-def _whole(name: str, value: int, *, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ConfigError(
-            f"{name} {value!r}",
-            expected=f"a whole number, {least} or more",
-            remedy=f"correct {name}",
-        )
-    return int(value)
-
-
-@contextmanager
-def _tallies(count: int, partners: int, draws: int, periods: int) -> Iterator[list[Totals]]:
-    """Make totals for each worker, in files of a temporary folder if they are large."""
-    if count * partners * draws * periods * 8 <= LARGEST_IN_MEMORY:
-        yield [new_totals(partners, draws, periods) for _ in range(count)]
-        return
-    with tempfile.TemporaryDirectory(prefix="ltvforecast-", ignore_cleanup_errors=True) as folder:
-        yield [
-            new_totals(partners, draws, periods, folder=Path(folder), number=number)
-            for number in range(count)
-        ]
-
-
-def _merge(tallies: Sequence[Totals]) -> Totals:
-    """Add all totals to the first; whole numbers, so that the order is nothing."""
-    first = tallies[0]
-    for other in tallies[1:]:
-        for partner in range(len(first.revenue)):
-            first.revenue[partner] += other.revenue[partner]
-        for name in Totals._fields:
-            if name not in ("revenue", "seen"):
-                getattr(first, name).__iadd__(getattr(other, name))
-    return first
-
-
 def _forecast(
     model: FittedModel,
     spec: ForecastSpec,
     *,
     periods: Periods,
-    programme: Programme,
-    order: IntArray,
-    totals: Totals,
+    simulated: _Simulated,
+    terms: PartnerTerms,
 ) -> PartnerForecast:
-    self_check = check_simulation(programme, totals)
-    summary, quantum = model.summary, programme.money_quantum
-    factors = programme.clock.factors
-    by_partner = partner_draws(
-        totals, factors, quantum=quantum, programme_share=summary.programme_share
+    programme, totals, new = simulated.programme, simulated.totals, simulated.newcomers
+    summary = model.summary
+    flows = Flows(
+        totals=totals,
+        newcomers=None if _p_acquiring(model, new) is None else new,
+        quantum=programme.money_quantum,
+        layered=_layered(model, spec, existing_revenue(totals, programme.money_quantum)),
     )
-    whole = programme_draws(totals, factors, quantum=quantum)
-    layered = _layered(model, spec, by_partner)
-    if layered is not None:
-        by_partner = layered_partners(by_partner, layered)
-        whole = programme_of(by_partner, whole.active_customers)
-    partners = roll_up_partners(summary, by_partner, spec)
+    rolled = roll_up(
+        flows,
+        terms,
+        edges_days=periods.edges_days,
+        programme_share=summary.programme_share,
+        levels=spec.levels,
+    )
+    new_facts = _new_customer_facts(model, spec, told=flows.newcomers is not None)
+    partners = partner_table(summary, rolled, spec, p_acquiring=_p_acquiring(model, new))
     return PartnerForecast(
         partners=partners,
-        customers=_customer_table(summary, programme, order, scale=_correction(model, spec)),
-        periods=roll_up_periods(
-            totals,
-            periods,
+        customers=_customer_table(
+            summary,
+            programme,
+            simulated.order,
+            scale=_correction(model, spec),
+            earned=_earned_rates(rolled, terms),
+        ),
+        periods=period_table(rolled, periods, partner_ids=summary.partner_ids, ranked=partners),
+        segments=segment_table(summary, rolled, spec, table=partners),
+        programme=programme_row(
+            summary,
             spec,
-            quantum=quantum,
-            partner_ids=summary.partner_ids,
-            ranked=partners,
-            factor=None if layered is None else layered.factor,
+            table=partners,
+            partners=rolled.partners,
+            programme=programme_of(rolled.partners, totals.customers.astype(np.float64)),
+            money=money_row(
+                rolled.money, months=months_of_periods(periods.edges_days), levels=spec.levels
+            ),
         ),
-        programme=roll_up_programme(
-            summary, spec, table=partners, partners=by_partner, programme=whole
-        ),
-        draws=_draw_set(by_partner, programme.earned_rate, spec, summary.partner_ids),
+        draws=_draw_set(rolled.partners, spec, summary.partner_ids),
         history=summary.history.reset_index(drop=True),
         spec=spec,
         provenance=build_provenance(
-            model, spec, periods, self_check=self_check, warnings=_warnings(model, spec)
+            model,
+            spec,
+            periods,
+            self_check=_self_checks(simulated),
+            new_customers=new_facts,
+            warnings=(*_warnings(model, spec), *_new_customer_words(new_facts)),
         ),
     )
 
@@ -281,7 +265,7 @@ def _estimate(model: FittedModel, spec: ForecastSpec) -> LayerEstimate | None:
     return choose_estimate(model.layers, spec.horizon.days)
 
 
-def _layered(model: FittedModel, spec: ForecastSpec, by_partner: GroupDraws) -> LayeredDraws | None:
+def _layered(model: FittedModel, spec: ForecastSpec, revenue: FloatArray) -> LayeredDraws | None:
     estimate = _estimate(model, spec)
     if estimate is None:
         return None
@@ -294,13 +278,62 @@ def _layered(model: FittedModel, spec: ForecastSpec, by_partner: GroupDraws) -> 
         estimate=estimate,
     )
     return layer_draws(
-        by_partner.existing_revenue,
+        revenue,
         estimate=estimate,
         recent=recent,
         customers=summary.partner_customers,
         names=spec.layers,
         seed=spec.seed,
     )
+
+
+def _p_acquiring(model: FittedModel, new: Newcomers | None) -> FloatArray | None:
+    """Probability that each partner still brings new customers; None where nobody can tell."""
+    fit = model.acquisition
+    if new is None or fit is None or fit.status == "unknown":
+        return None
+    return new.p_acquiring if new.forecast or fit.status == "closed" else None
+
+
+def _self_checks(simulated: _Simulated) -> dict[str, object]:
+    known = check_simulation(simulated.programme, simulated.totals)
+    new = simulated.newcomers
+    return known if new is None else {**known, "new_revenue": dict(new.self_check)}
+
+
+def _new_customer_facts(model: FittedModel, spec: ForecastSpec, *, told: bool) -> dict[str, object]:
+    """Say whether new customers are in the figures, and why they are not."""
+    if not spec.acquisition:
+        return {"included": False, "why": "switched off"}
+    why = why_no_newcomers(model)
+    fit = model.acquisition
+    return {"included": told, "why": why or (fit.reason if fit is not None else "")}
+
+
+def _new_customer_words(facts: Mapping[str, object]) -> tuple[str, ...]:
+    """Warn where new customers were wanted and can't be told."""
+    if facts["included"] or facts["why"] == "switched off":
+        return ()
+    return (f"new customers are not in the figures: {facts['why']}",)
+
+
+def _earned_rates(rolled: RollUp, terms: PartnerTerms) -> FloatArray:
+    """Margin less commission of each partner, for the worth of single customers.
+
+    Commission that is no flat share of a customer's revenue counts with the partner's average.
+    """
+    revenue = rolled.partners.future_revenue.mean(axis=0)
+    paid = rolled.partners.commission.mean(axis=0)
+    share = terms.commission * (1.0 - terms.clawback_share * terms.refund_share)
+    uneven = (
+        np.array([bool(tiers) for tiers in terms.tiers])
+        | terms.first_order_only
+        | np.isfinite(terms.commission_months)
+        | np.isfinite(terms.commission_cap)
+        | (terms.bounty > 0)
+    )
+    np.divide(paid, revenue, out=share, where=uneven & (revenue > 0))
+    return np.asarray(terms.margin * (1.0 - terms.refund_share) - share)
 
 
 def _correction(model: FittedModel, spec: ForecastSpec) -> float:
@@ -312,7 +345,12 @@ def _correction(model: FittedModel, spec: ForecastSpec) -> float:
 
 
 def _customer_table(
-    summary: CustomerSummary, programme: Programme, order: IntArray, *, scale: float
+    summary: CustomerSummary,
+    programme: Programme,
+    order: IntArray,
+    *,
+    scale: float,
+    earned: FloatArray,
 ) -> pd.DataFrame:
     results = np.empty_like(programme.results)
     results[order] = programme.results
@@ -321,19 +359,32 @@ def _customer_table(
     if scale != 1.0:
         money = forecast.columns.str.startswith(("future_revenue", "ltv"))
         forecast.loc[:, money] *= scale
+    home = pd.Index(summary.partner_ids).get_indexer(pd.Index(summary.customers["partner_id"]))
+    forecast = _earned(forecast, earned[home], programme.levels)
     table = pd.concat([summary.customers[known].reset_index(drop=True), forecast], axis=1)
     return table.sort_values("customer_id", ignore_index=True)
 
 
-def _draw_set(
-    draws: GroupDraws, earned: float, spec: ForecastSpec, partner_ids: tuple[str, ...]
-) -> xr.Dataset:
+def _earned(table: pd.DataFrame, rate: FloatArray, levels: tuple[int, ...]) -> pd.DataFrame:
+    """Turn discounted revenue into worth; where a sale costs money, the interval turns around."""
+    names = interval_names("ltv", levels)
+    worth = {name: table[name].to_numpy() * rate for name in ("ltv", *names)}
+    for low, high in zip(names[::2], names[1::2], strict=True):
+        ends = np.sort(np.stack([worth[low], worth[high]]), axis=0)
+        worth[low], worth[high] = ends
+    return table.assign(**worth)
+
+
+def _draw_set(draws: GroupDraws, spec: ForecastSpec, partner_ids: tuple[str, ...]) -> xr.Dataset:
     quantities = {
         "existing_revenue": draws.existing_revenue,
-        "ltv": draws.discounted * earned,
-        "commission": draws.existing_revenue * spec.economics.commission,
+        "ltv": draws.ltv,
+        "commission": draws.commission,
         "active_customers": draws.active_customers.astype(np.int64),
     }
+    if draws.new_revenue is not None and draws.new_customers is not None:
+        quantities["new_revenue"] = draws.new_revenue
+        quantities["new_customers"] = draws.new_customers.astype(np.int64)
     return xr.Dataset(
         {name: (("draw", "partner"), values) for name, values in quantities.items()},
         coords={

@@ -9,9 +9,20 @@ from ltvforecast.errors import ForecastError
 from ltvforecast.forecast.blocks import Programme, result_columns
 from ltvforecast.forecast.dependence import SpendFactors, tabulate_factors
 from ltvforecast.forecast.expectation import ExpectedPurchases, tabulate_purchases
-from ltvforecast.forecast.exposure import chosen_rows, forecast_clock
+from ltvforecast.forecast.exposure import chosen_rows, eligible_periods, forecast_clock
 from ltvforecast.forecast.horizon import Periods
-from ltvforecast.forecast.records import Customers, Destinations, Draws
+from ltvforecast.forecast.parameters import (
+    CustomerParameters,
+    customer_parameters,
+    typical_parameters,
+)
+from ltvforecast.forecast.partner_expectation import (
+    Future,
+    PartnerPurchases,
+    expected_by_formula,
+    tabulate_partner_purchases,
+)
+from ltvforecast.forecast.records import Clock, Customers, Destinations, DiscountLag, Draws
 from ltvforecast.forecast.streams import BucketOrder, order_by_bucket
 from ltvforecast.forecast.value import daily_discount, earned_rate
 from ltvforecast.formulas.clock import DAYS_PER_UNIT, operational_history
@@ -26,7 +37,6 @@ from ltvforecast.types import (
 
 __all__ = [
     "PROGRAMME",
-    "choose_draws",
     "choose_quantum",
     "highest_spend",
     "prepare_programme",
@@ -42,7 +52,11 @@ SPEND_LIMIT = 3.0
 
 
 def prepare_programme(
-    model: FittedModel, spec: ForecastSpec, periods: Periods
+    model: FittedModel,
+    spec: ForecastSpec,
+    periods: Periods,
+    *,
+    eligible_until: FloatArray | None = None,
 ) -> tuple[Programme, IntArray]:
     """Bring a model into the form that the simulation takes.
 
@@ -51,6 +65,9 @@ def prepare_programme(
     model : FittedModel
     spec : ForecastSpec
     periods : Periods
+    eligible_until : float64 array, shape (n_customers,), optional
+        Days after ``as_of`` until which each customer's purchases count for a commission, in the
+        order of the summary; 0 or less: none do. Asks for ``Totals.eligible``.
 
     Returns
     -------
@@ -61,29 +78,22 @@ def prepare_programme(
     Raises
     ------
     ForecastError
-        A model, a summary or parameters from which no forecast can be made.
+        A model, a summary, parameters or limits from which no forecast can be made.
     """
     summary = model.summary
     _check_summary(model)
-    draws = choose_draws(model, spec.draws)
     places = order_by_bucket(summary.customers["customer_id"].tolist())
+    parameters = customer_parameters(model, places.order, spec.draws)
     customers = _customers(model, places.order)
-    _check_spend(customers, draws, summary.customers["customer_id"].iloc[places.order])
+    _check_spend(customers, parameters, summary.customers["customer_id"].iloc[places.order])
     unit = DAYS_PER_UNIT[summary.time_unit]
     discount = daily_discount(spec.economics)
     clock, lag = forecast_clock(model, periods, draws=spec.draws, discount=discount)
-    expected = tabulate_purchases(
-        customers.x,
-        customers.T,
-        draws,
-        horizon=clock.edges[:, -1],
-        discount=discount * unit,
-        lag=lag,
-    )
-    money, count = _expected_totals(customers, draws, expected)
+    expected = _expected(customers, parameters, clock, discount=discount * unit, lag=lag)
+    money, count = _expected_totals(customers, parameters, expected)
     programme = Programme(
         customers=customers,
-        draws=draws,
+        parameters=parameters,
         destinations=_destinations(summary, places),
         clock=clock,
         expected=expected,
@@ -92,13 +102,20 @@ def prepare_programme(
         count_quantum=choose_quantum(count),
         highest_spend=highest_spend(customers),
         dependence=_dependence(
-            model, customers, horizon=float(np.mean(clock.edges[:, -1])), draws=spec.draws
+            model,
+            customers,
+            parameters,
+            horizon=float(np.mean(clock.edges[:, -1])),
+            draws=spec.draws,
         ),
         earned_rate=earned_rate(spec.economics),
         levels=spec.levels,
         seed=spec.seed,
         results=np.zeros((len(summary), len(result_columns(spec.levels)))),
         variances=np.zeros((len(summary), 2)),
+        eligible=None
+        if eligible_until is None
+        else eligible_periods(model, periods, eligible_until[places.order]),
     )
     return programme, places.order
 
@@ -111,12 +128,6 @@ def _check_summary(model: FittedModel) -> None:
             f"a purchase model {model.purchase.model!r}",
             expected="bg-nbd",
             remedy="fit again with --model bg-nbd, or use the version that fitted this model",
-        )
-    if any(v.ndim != 2 or v.shape[1] != 1 for v in model.purchase.draws.values()):
-        raise ForecastError(
-            "parameter draws for several groups",
-            expected="one group: the same parameters for all customers",
-            remedy="fit again",
         )
     if len(summary) == 0:
         raise ForecastError("no customers", expected="at least one", remedy=again)
@@ -156,40 +167,13 @@ def _adds_up(summary: CustomerSummary) -> bool:
     return bool(np.abs(sums - 1.0).max() < 1e-9)
 
 
-def choose_draws(model: FittedModel, count: int) -> Draws:
-    """Take so many parameter draws: evenly spaced if fewer than there are, else in turn again.
-
-    Parameters
-    ----------
-    model : FittedModel
-    count : int
-
-    Returns
-    -------
-    Draws
-
-    Raises
-    ------
-    ForecastError
-        Parameters that are not positive and finite.
-    """
-    both = {**model.purchase.draws, **model.spend.draws}
-    chosen = {}
-    for name in Draws._fields:
-        values = np.asarray(both[name], dtype=np.float64)[:, 0]
-        low = 0.0 if name == "zero_share" else np.finfo(np.float64).tiny
-        if not (np.isfinite(values).all() and (values >= low).all()):
-            raise ForecastError(
-                f"parameter {name} with a draw of {values.min():g} to {values.max():g}",
-                expected="positive, finite parameters",
-                remedy="fit again; see the diagnostics of the fit",
-            )
-        chosen[name] = np.ascontiguousarray(values[chosen_rows(len(values), count)])
-    return Draws(**chosen)
-
-
 def _dependence(
-    model: FittedModel, customers: Customers, *, horizon: float, draws: int
+    model: FittedModel,
+    customers: Customers,
+    parameters: CustomerParameters,
+    *,
+    horizon: float,
+    draws: int,
 ) -> SpendFactors | None:
     found = model.dependence
     if found is None or not found.used:
@@ -200,6 +184,7 @@ def _dependence(
         found.draws[chosen_rows(len(found.draws), draws)],
         horizon=horizon,
         highest_spend=highest_spend(customers),
+        own=None if parameters.pooled else typical_parameters(parameters),
     )
 
 
@@ -267,16 +252,26 @@ def highest_spend(customers: Customers) -> float:
     return SPEND_LIMIT * float(averages.max())
 
 
-def _check_spend(customers: Customers, draws: Draws, customer_ids: pd.Series[str]) -> None:
-    fewest = int(np.argmin(customers.spend_n))
-    shape = draws.p * customers.spend_n[fewest] + draws.q
-    if shape.min() <= 1.0:
-        raise ForecastError(
-            f"no finite expected spend for customer {customer_ids.iloc[fewest]!r} "
-            f"({customers.spend_n[fewest]:g} amounts known): q = {draws.q.min():.3g}",
-            expected="p * amounts + q above 1 in every parameter draw",
-            remedy="fit with --method laplace, whose prior keeps q above 1",
-        )
+def _check_spend(
+    customers: Customers, parameters: CustomerParameters, customer_ids: pd.Series[str]
+) -> None:
+    """Refuse shapes under which a customer's expected spend is infinite."""
+    p, q = parameters.draws.p, parameters.draws.q
+    groups = parameters.group if max(len(p), len(q)) > 1 else np.zeros_like(parameters.group)
+    # the customer of each group of whom least is known
+    order = np.lexsort((customers.spend_n, groups))
+    fewest = order[np.unique(groups[order], return_index=True)[1]]
+    for customer in fewest:
+        group = groups[customer]
+        least = p[group % len(p)] * customers.spend_n[customer] + q[group % len(q)]
+        if least.min() <= 1.0:
+            raise ForecastError(
+                f"no finite expected spend for customer {customer_ids.iloc[customer]!r} "
+                f"({customers.spend_n[customer]:g} amounts known): "
+                f"q = {q[group % len(q)].min():.3g}",
+                expected="p * amounts + q above 1 in every parameter draw",
+                remedy="fit with --method laplace, whose prior keeps q above 1",
+            )
 
 
 def _destinations(summary: CustomerSummary, places: BucketOrder) -> Destinations:
@@ -298,13 +293,47 @@ def _destinations(summary: CustomerSummary, places: BucketOrder) -> Destinations
     )
 
 
+def _expected(
+    customers: Customers,
+    parameters: CustomerParameters,
+    clock: Clock,
+    *,
+    discount: float,
+    lag: DiscountLag | None,
+) -> ExpectedPurchases | PartnerPurchases:
+    """Prepare expected purchases: one table if all customers buy by the same parameters."""
+    horizon, draws, effects = clock.edges[:, -1], parameters.draws, parameters.effects
+    alike = effects is None or (effects.rate is None and effects.dropout is None)
+    if alike and all(len(values) == 1 for values in draws[:4]):
+        return tabulate_purchases(
+            customers.x,
+            customers.T,
+            Draws(*(values[0] for values in draws)),
+            horizon=horizon,
+            discount=discount,
+            lag=lag,
+        )
+    return tabulate_partner_purchases(
+        customers.x, customers.T, parameters, horizon=horizon, discount=discount, lag=lag
+    )
+
+
 def _expected_totals(
-    customers: Customers, draws: Draws, expected: ExpectedPurchases
+    customers: Customers,
+    parameters: CustomerParameters,
+    expected: ExpectedPurchases | PartnerPurchases,
 ) -> tuple[float, float]:
     """Rough programme totals of money and purchases, as if everybody were alive."""
-    middle = int(np.argsort(draws.alpha, kind="stable")[len(draws.alpha) // 2])
-    purchases = expected.purchases_in_draw(customers.x, customers.T, middle)
-    p, q, v = draws.p[middle], draws.q[middle], draws.v[middle]
+    alpha = parameters.draws.alpha.mean(axis=0)
+    middle = int(np.argsort(alpha, kind="stable")[len(alpha) // 2])
+    draws = parameters.of(slice(None), slice(middle, middle + 1))
+    if isinstance(expected, ExpectedPurchases):
+        purchases = expected.purchases_in_draw(customers.x, customers.T, middle)
+    else:
+        horizon = expected.future.horizon[[middle % len(expected.future.horizon)]]
+        plain = Future(horizon=horizon, discount=0.0, lag=None)
+        purchases = expected_by_formula(customers.x, customers.T, draws, plain)[0][:, 0]
+    p, q, v = (values[:, 0] for values in (draws.p, draws.q, draws.v))
     spend = p * (v + customers.spend_sum) / (p * customers.spend_n + q - 1.0)
     return float(np.sum(purchases * spend)), float(np.sum(purchases))
 

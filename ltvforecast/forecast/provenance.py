@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
+from ltvforecast.forecast.economics_file import economics_record
 from ltvforecast.forecast.horizon import Periods
 from ltvforecast.forecast.layers import choose_estimate
 from ltvforecast.types import (
@@ -40,6 +41,7 @@ def build_provenance(
     periods: Periods,
     *,
     self_check: Mapping[str, object],
+    new_customers: Mapping[str, object],
     warnings: tuple[str, ...],
 ) -> dict[str, object]:
     """Tell where the model and the data came from, what was asked and what was assumed.
@@ -51,6 +53,8 @@ def build_provenance(
     periods : Periods
     self_check : mapping
         See :func:`ltvforecast.forecast.self_check.check_simulation`.
+    new_customers : mapping
+        Whether new customers are ``included``, and ``why`` not, or what is known of them.
     warnings : tuple of str
         Of the forecast itself; those of the data and of the fit are added.
 
@@ -61,6 +65,7 @@ def build_provenance(
     """
     summary = model.summary
     fits = (("purchase", model.purchase), ("spend", model.spend))
+    average = model.average_draws
     flags = [
         f"{name} model: {text}"
         for name, fit in fits
@@ -89,16 +94,12 @@ def build_provenance(
             "draws": model.settings.draws,
             "seed": model.settings.seed,
         },
-        **{name: _fit_facts(fit) for name, fit in fits},
-        "economics": {
-            "margin": spec.economics.margin,
-            "commission": spec.economics.commission,
-            "discount_rate": spec.economics.discount_rate,
-        },
+        **{name: _fit_facts(fit, average) for name, fit in fits},
+        "economics": economics_record(spec.economics),
         "draws": spec.draws,
         "levels": list(spec.levels),
         "seed": spec.seed,
-        "new_customers": "not included",
+        "new_customers": dict(new_customers),
         "allocation": _allocation_facts(summary.allocation),
         "account": _account_facts(summary.account),
         "warnings": [*summary.warnings, *flags, *warnings],
@@ -147,6 +148,7 @@ def _layer_facts(model: FittedModel, spec: ForecastSpec) -> dict[str, object] | 
         "origins": [day.isoformat() for day in layers.origins],
         "estimate": asdict(choose_estimate(layers, spec.horizon.days)),
         "track_record": [asdict(each) for each in layers.track_record],
+        "risk_bands": [asdict(each) for each in layers.risk_bands],
     }
 
 
@@ -158,13 +160,15 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def _fit_facts(fit: PurchaseFit | SpendFit) -> dict[str, object]:
+def _fit_facts(
+    fit: PurchaseFit | SpendFit, average: Mapping[str, FloatArray]
+) -> dict[str, object]:
     facts: dict[str, object] = {"model": fit.model}
     if isinstance(fit, SpendFit):
         facts["first_purchase"] = fit.first_purchase
     return {
         **facts,
-        "parameters": {name: _spread(draws[:, 0]) for name, draws in fit.draws.items()},
+        "parameters": {name: _spread(average[name]) for name in fit.draws},
         "point": {name: _finite(value) for name, value in fit.point.items()},
         "log_likelihood": _finite(fit.log_likelihood),
         "diagnostics": _diagnostics_facts(fit.diagnostics),

@@ -15,6 +15,7 @@ __all__ = [
     "Destinations",
     "DiscountLag",
     "Draws",
+    "Eligible",
     "Paths",
     "Totals",
     "new_totals",
@@ -22,7 +23,10 @@ __all__ = [
 
 
 class Draws(NamedTuple):
-    """Parameter draws, each of shape (draw,); times in the model's unit."""
+    """Parameter draws, each of shape (row, draw); times in the model's unit.
+
+    A row is a group or a customer; one row holds for all.
+    """
 
     r: FloatArray
     alpha: FloatArray
@@ -70,6 +74,17 @@ class Clock(NamedTuple):
     factors: FloatArray
 
 
+class Eligible(NamedTuple):
+    """Until when each customer's purchases count for a commission; each of shape (customer,).
+
+    All in the periods before ``period``, and each in it with probability ``share``. Without
+    customers nothing is counted.
+    """
+
+    period: IntArray
+    share: FloatArray
+
+
 class DiscountLag(NamedTuple):
     """How discounting by the calendar differs from discounting on the clock.
 
@@ -89,6 +104,8 @@ class Totals(NamedTuple):
     ``expected_discounted`` (partner + 1, draw), the last row to be shared out like the programme,
     ``expected_purchases`` (draw,) in count quanta; ``size`` (2, draw) approximates the simulated
     and expected money in quanta, to detect overflow. ``seen`` (partner,) is working space.
+    ``eligible`` (partner, draw, period) is the part of ``revenue`` that counts for a commission;
+    of shape (0, 0, 0) unless asked for.
     """
 
     revenue: IntArray
@@ -100,6 +117,7 @@ class Totals(NamedTuple):
     expected_purchases: IntArray
     size: FloatArray
     seen: IntArray
+    eligible: IntArray
 
 
 class Paths(NamedTuple):
@@ -119,15 +137,23 @@ class Paths(NamedTuple):
 
 
 def new_totals(
-    partners: int, draws: int, periods: int, *, folder: Path | None = None, number: int = 0
+    partners: int,
+    draws: int,
+    periods: int,
+    *,
+    eligible: bool = False,
+    folder: Path | None = None,
+    number: int = 0,
 ) -> Totals:
     """Make totals of zero.
 
     Parameters
     ----------
     partners, draws, periods : int
+    eligible : bool
+        Count the revenue that is eligible for a commission too.
     folder : pathlib.Path, optional
-        Keep the largest array in a file there instead of in memory.
+        Keep the largest arrays in files there instead of in memory.
     number : int
         Tells the files of several totals apart.
 
@@ -135,14 +161,15 @@ def new_totals(
     -------
     Totals
     """
-    shape = (partners, draws, periods)
-    if folder is None:
-        revenue = np.zeros(shape, dtype=np.int64)
-    else:
-        name = folder / f"revenue-{number}.bin"
-        revenue = np.memmap(name, dtype=np.int64, mode="w+", shape=shape).view(np.ndarray)
+    def by_period(name: str) -> IntArray:
+        shape = (partners, draws, periods)
+        if folder is None:
+            return np.zeros(shape, dtype=np.int64)
+        file = folder / f"{name}-{number}.bin"
+        return np.memmap(file, dtype=np.int64, mode="w+", shape=shape).view(np.ndarray)
+
     return Totals(
-        revenue=revenue,
+        revenue=by_period("revenue"),
         active=np.zeros((partners, draws), dtype=np.int64),
         purchases=np.zeros(draws, dtype=np.int64),
         customers=np.zeros(draws, dtype=np.int64),
@@ -151,4 +178,5 @@ def new_totals(
         expected_purchases=np.zeros(draws, dtype=np.int64),
         size=np.zeros((2, draws)),
         seen=np.zeros(partners, dtype=np.int64),
+        eligible=by_period("eligible") if eligible else np.zeros((0, 0, 0), dtype=np.int64),
     )

@@ -35,7 +35,15 @@ from typing import Any, TypeVar
 import numba
 import numpy as np
 
-from ltvforecast.forecast.records import Clock, Customers, Destinations, Draws, Paths, Totals
+from ltvforecast.forecast.records import (
+    Clock,
+    Customers,
+    Destinations,
+    Draws,
+    Eligible,
+    Paths,
+    Totals,
+)
 from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["add_expected", "interpolate", "simulate_customers"]
@@ -145,6 +153,8 @@ def simulate_customers(
     highest_spend: float,
     paths: Paths,
     totals: Totals,
+    eligible: Eligible,
+    side_stream: np.random.Generator,
 ) -> None:
     """Simulate some customers in all draws.
 
@@ -157,6 +167,7 @@ def simulate_customers(
     first : int
         Place of the first of them in ``to``.
     draws : Draws
+        Theirs: each of shape (customer, draw), or (1, draw).
     to : Destinations
         Of all customers.
     clock : Clock
@@ -168,6 +179,10 @@ def simulate_customers(
         Filled in.
     totals : Totals
         Added to.
+    eligible : Eligible
+        Of these customers, or of none.
+    side_stream : numpy.random.Generator
+        For what is eligible, so that the rest does not depend on whether that is asked for.
     """
     most = 1
     for i in range(first, first + len(customers.x)):
@@ -185,7 +200,7 @@ def simulate_customers(
             stream,
             customers,
             i,
-            (first + i) * len(draws.r),
+            (first + i) * paths.p_alive.shape[1],
             draws,
             to.partner[begin:end],
             base,
@@ -199,6 +214,8 @@ def simulate_customers(
             counts,
             parts[: len(base)],
             visits,
+            eligible,
+            side_stream,
         )
 
 
@@ -221,6 +238,8 @@ def _simulate_customer(
     counts: IntArray,
     parts: IntArray,
     visits: IntArray,
+    eligible: Eligible,
+    side_stream: np.random.Generator,
 ) -> None:
     """Simulate one customer in all draws.
 
@@ -228,6 +247,13 @@ def _simulate_customer(
     operation, which is as long as a random number takes.
     """
     x, T, edges = customers.x[i], customers.T[i], clock.edges
+    r, alpha = draws.r[i * (len(draws.r) > 1)], draws.alpha[i * (len(draws.alpha) > 1)]
+    a, b = draws.a[i * (len(draws.a) > 1)], draws.b[i * (len(draws.b) > 1)]
+    of_p, q = draws.p[i * (len(draws.p) > 1)], draws.q[i * (len(draws.q) > 1)]
+    v = draws.v[i * (len(draws.v) > 1)]
+    zero_share = draws.zero_share[i * (len(draws.zero_share) > 1)]
+    counted = len(eligible.period) > 0
+    limit = eligible.period[i] if counted else 0
     own = 1 if len(edges) > 1 else 0
     revenue, active, seen = totals.revenue, totals.active, totals.seen
     cumulative = np.empty(len(base))
@@ -235,12 +261,12 @@ def _simulate_customer(
     reach = np.empty(MOST_NOVEL + 1)
     single = len(partners) == 1 and base[-1] == 0.0
     visits[0, 0] = partners[0]
-    for m in range(len(draws.r)):
+    for m in range(paths.p_alive.shape[1]):
         uniform = stream.random()
         probability = paths.p_alive[i, m] * paths.p_buy[i, m]
         if uniform >= probability:
             continue
-        shape, rate = draws.r[m] + x, draws.alpha[m] + T
+        shape, rate = r[m] + x, alpha[m] + T
         time = _first_time(
             uniform / probability, paths.p_buy[i, m], shape, rate, edges[m * own, -1]
         )
@@ -249,8 +275,8 @@ def _simulate_customer(
             time,
             shape + 1.0,
             rate + time,
-            draws.a[m],
-            draws.b[m] + x,
+            a[m],
+            b[m] + x,
             edges,
             m * own,
             counts,
@@ -258,13 +284,13 @@ def _simulate_customer(
         paths.purchases[i, m] = bought
         totals.purchases[m] += bought
         totals.customers[m] += 1
-        p, zero = draws.p[m], draws.zero_share[m]
+        p, zero = of_p[m], zero_share[m]
         level = _spend_level(
             stream,
-            p * customers.spend_n[i] + draws.q[m],
-            p * (draws.v[m] + customers.spend_sum[i]) / highest_spend,
+            p * customers.spend_n[i] + q[m],
+            p * (v[m] + customers.spend_sum[i]) / highest_spend,
         )
-        scale = (draws.v[m] + customers.spend_sum[i]) / (level * quantum)
+        scale = (v[m] + customers.spend_sum[i]) / (level * quantum)
         scale *= paths.spend_factor[i, m]
         if not single:
             _draw_shares(stream, base, concentration, bought, cumulative)
@@ -298,9 +324,35 @@ def _simulate_customer(
                     amount = stream.standard_gamma(p * paid) * scale
                     money = max(_whole(amount), 1)
                     revenue[partner, m, j] += money
+                    if counted and j <= limit:
+                        part = money
+                        if j == limit:
+                            share = eligible.share[i]
+                            part = _eligible_part(side_stream, money, paid, p, share)
+                        totals.eligible[partner, m, j] += part
                     totals.size[0, m] += amount
                     paths.revenue[i, m] += money
                     paths.discounted[i, m] += clock.factors[j] * money
+
+
+@_compiled
+def _eligible_part(
+    stream: np.random.Generator, money: int, paid: int, p: float, share: float
+) -> int:
+    """Draw how much of a period's money is from purchases before the customer's limit.
+
+    The purchases are spread evenly, so that a binomial number of them comes before the limit;
+    given their number, the share of gamma amounts in their sum is beta.
+    """
+    before = int(stream.binomial(paid, share)) if 0.0 < share < 1.0 else int(paid * share)
+    if before == 0:
+        return 0
+    if before == paid:
+        return money
+    part = float(stream.beta(p * before, p * (paid - before)))
+    if not 0.0 <= part <= 1.0:  # both shapes tiny
+        part = before / paid
+    return int(np.rint(money * part))
 
 
 @_compiled

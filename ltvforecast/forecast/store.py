@@ -2,7 +2,8 @@
 
 ::
 
-    partners.csv   periods.csv   customers.parquet   the tables
+    partners.csv   periods.csv   segments.csv        the tables
+    customers.parquet
     programme.json                                   the whole programme
     draws.nc                                         draws by partner (NetCDF-4)
     history.parquet                                  revenue by partner and day up to as_of
@@ -27,9 +28,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
 
+from ltvforecast.forecast.economics_file import economics_from_table, economics_record
 from ltvforecast.output import spreadsheet_safe
 from ltvforecast.sealed import FolderKind, damaged, index_record, read_index, sealed_folder
-from ltvforecast.types import Economics, ForecastSpec, Horizon, PartnerForecast
+from ltvforecast.types import ForecastSpec, Horizon, PartnerForecast
 
 __all__ = ["FORMAT_VERSION", "load_forecast", "save_forecast"]
 
@@ -51,9 +53,12 @@ _FILES = (
     "partners.csv",
     "periods.csv",
     "programme.json",
+    "segments.csv",
 )
-_TEXT = ("partner_id", "period_start", "period_end", "tail", "warnings")
-_WHOLE = ("customers",)
+_TEXT = ("partner_id", "segment", "period_start", "period_end", "tail", "warnings")
+_NAMES = ("partner_id", "segment")
+"""From the data, and so guarded."""
+_WHOLE = ("customers", "partners")
 
 
 def save_forecast(
@@ -79,6 +84,7 @@ def save_forecast(
     with sealed_folder(Path(folder), _KIND, overwrite=overwrite) as made:
         _write_csv(forecast.partners, made / "partners.csv")
         _write_csv(forecast.periods, made / "periods.csv")
+        _write_csv(forecast.segments, made / "segments.csv")
         for name, table in (("customers", forecast.customers), ("history", forecast.history)):
             pq.write_table(
                 pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None),
@@ -119,6 +125,7 @@ def load_forecast(folder: str | Path) -> PartnerForecast:
             partners=_read_csv(source / "partners.csv"),
             customers=pq.read_table(source / "customers.parquet").to_pandas(),
             periods=_read_csv(source / "periods.csv"),
+            segments=_read_csv(source / "segments.csv"),
             programme=json.loads((source / "programme.json").read_text(encoding="utf-8")),
             draws=_read_draws(source / "draws.nc"),
             history=pq.read_table(source / "history.parquet").to_pandas(),
@@ -130,10 +137,10 @@ def load_forecast(folder: str | Path) -> PartnerForecast:
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    guarded = table["partner_id"].map(_guarded)
+    guarded = {name: table[name].map(_guarded) for name in _NAMES if name in table}
     # with plain line feeds the writer doesn't see that a carriage return needs quotes
-    returns = guarded.str.contains("\r", regex=False).any()
-    text = table.assign(partner_id=guarded).to_csv(
+    returns = any(names.str.contains("\r", regex=False).any() for names in guarded.values())
+    text = table.assign(**guarded).to_csv(
         index=False,
         lineterminator="\n",
         quoting=csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL,
@@ -158,8 +165,10 @@ def _read_csv(path: Path) -> pd.DataFrame:
         else:
             columns[name] = np.array([float(value or "nan") for value in values])
     table = pd.DataFrame(columns)
-    guarded = table["partner_id"].str.startswith("'")
-    table["partner_id"] = table["partner_id"].where(~guarded, table["partner_id"].str[1:])
+    for name in _NAMES:
+        if name in table:
+            guarded = table[name].str.startswith("'")
+            table[name] = table[name].where(~guarded, table[name].str[1:])
     return table
 
 
@@ -178,13 +187,10 @@ def _spec_record(spec: ForecastSpec) -> dict[str, object]:
         "horizon": {"text": spec.horizon.text, "days": spec.horizon.days},
         "draws": spec.draws,
         "levels": list(spec.levels),
-        "economics": {
-            "margin": spec.economics.margin,
-            "commission": spec.economics.commission,
-            "discount_rate": spec.economics.discount_rate,
-        },
+        "economics": economics_record(spec.economics),
         "seed": spec.seed,
         "layers": list(spec.layers),
+        "acquisition": spec.acquisition,
     }
 
 
@@ -193,7 +199,8 @@ def _spec(record: dict[str, Any]) -> ForecastSpec:
         horizon=Horizon(**record["horizon"]),
         draws=record["draws"],
         levels=tuple(record["levels"]),
-        economics=Economics(**record["economics"]),
+        economics=economics_from_table(record["economics"]),
         seed=record["seed"],
-        layers=tuple(record.get("layers", ())),
+        layers=tuple(record["layers"]),
+        acquisition=bool(record["acquisition"]),
     )

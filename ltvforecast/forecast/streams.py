@@ -15,9 +15,10 @@ import numpy as np
 
 from ltvforecast.types import IntArray
 
-__all__ = ["BUCKETS", "BucketOrder", "bucket_blocks", "open_stream", "order_by_bucket"]
+__all__ = ["BUCKETS", "BucketOrder", "bucket_blocks", "open_side_stream", "open_stream", "order_by_bucket"]
 
 BUCKETS = 4096
+_SIDE = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,3 +122,24 @@ def open_stream(seed: int, bucket: int) -> np.random.Generator:
     True
     """
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, bucket])))
+
+
+def open_side_stream(seed: int, bucket: int) -> np.random.Generator:
+    """Open a bucket's second stream, for what is asked for only sometimes.
+
+    Parameters
+    ----------
+    seed : int
+        Not negative.
+    bucket : int
+
+    Returns
+    -------
+    numpy.random.Generator
+
+    Examples
+    --------
+    >>> bool(open_side_stream(7, 3).random() == open_stream(7, 3).random())
+    False
+    """
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, bucket, _SIDE])))

@@ -6,42 +6,18 @@ import math
 
 import numpy as np
 
-from ltvforecast.errors import ConfigError
+from ltvforecast.economics_types import PartnerTerms
 from ltvforecast.forecast.horizon import DAYS_PER_YEAR
+from ltvforecast.forecast.term_checks import check_economics
 from ltvforecast.types import Economics, FloatArray
 
-__all__ = ["check_economics", "daily_discount", "earned_rate", "period_factors"]
-
-
-def check_economics(economics: Economics) -> Economics:
-    """Refuse money terms that mean nothing.
-
-    Raises
-    ------
-    ConfigError
-        Margin or commission outside 0 to 1, or a discount rate outside (-1, 10].
-
-    Examples
-    --------
-    >>> check_economics(Economics(margin=0.8, commission=0.15)).margin
-    0.8
-    """
-    for name in ("margin", "commission"):
-        share = getattr(economics, name)
-        if not 0.0 <= share <= 1.0:
-            raise ConfigError(
-                f"{name} {share:g}",
-                expected=f"{name} as a share of revenue, from 0 to 1",
-                remedy=f"write 15 % as 0.15: {name} = 0.15",
-            )
-    rate = economics.discount_rate
-    if not -1.0 < rate <= 10.0:
-        raise ConfigError(
-            f"discount rate {rate:g}",
-            expected="an effective annual rate above -1 and up to 10 (10 % a year is 0.10)",
-            remedy="write 10 % as 0.10",
-        )
-    return economics
+__all__ = [
+    "check_economics",
+    "daily_discount",
+    "earned_rate",
+    "earned_rates",
+    "period_factors",
+]
 
 
 def daily_discount(economics: Economics) -> float:
@@ -56,14 +32,48 @@ def daily_discount(economics: Economics) -> float:
 
 
 def earned_rate(economics: Economics) -> float:
-    """Give what is kept of one unit of revenue: margin less commission.
+    """Give what is kept of one unit of revenue by the programme's flat terms.
+
+    Margin less commission, both after refunds; tiers, caps and costs are not in it.
 
     Examples
     --------
     >>> earned_rate(Economics(margin=0.5, commission=0.25))
     0.25
     """
-    return economics.margin - economics.commission
+    refunded = economics.refund_share
+    lasting = 1.0 - economics.clawback_share * refunded
+    return economics.margin * (1.0 - refunded) - economics.commission * lasting
+
+
+def earned_rates(terms: PartnerTerms) -> FloatArray:
+    """Give what is kept of one unit of revenue of each partner whose value is that times revenue.
+
+    Parameters
+    ----------
+    terms : PartnerTerms
+
+    Returns
+    -------
+    float64 array, shape (partner,)
+        NaN where the value is not proportional to revenue, because of tiers, a cap, a bounty, a
+        running cost, or commission on a part of revenue: then it needs the simulated totals.
+
+    Examples
+    --------
+    >>> from ltvforecast.economics_types import Terms
+    >>> from ltvforecast.forecast.terms import resolve_terms
+    >>> economics = Economics(commission=0.25, by_partner={"b": Terms(bounty=5.0)})
+    >>> earned_rates(resolve_terms(economics, ["a", "b"]).partners)
+    array([0.75,  nan])
+    """
+    lasting = 1.0 - terms.clawback_share * terms.refund_share
+    earned = terms.margin * (1.0 - terms.refund_share) - terms.commission * lasting
+    costs = terms.bounty + terms.support_cost_per_month + terms.customer_acquisition_cost
+    free = np.isinf(terms.commission_cap) & np.isinf(terms.commission_months)
+    flat = np.array([not tiers for tiers in terms.tiers], dtype=bool)
+    proportional = flat & free & ~terms.first_order_only & (costs == 0)
+    return np.where(proportional, earned, math.nan)
 
 
 def period_factors(edges_days: FloatArray, discount_per_day: float) -> FloatArray:

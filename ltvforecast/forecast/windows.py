@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ltvforecast.forecast.horizon import Periods
-from ltvforecast.forecast.predict import simulated_totals
 from ltvforecast.forecast.prepare import prepare_programme
+from ltvforecast.forecast.totals import simulated_totals
 from ltvforecast.types import FittedModel, FloatArray, ForecastSpec, Horizon
 
 __all__ = ["simulate_windows"]

@@ -158,12 +158,12 @@ def normal_scores(shape: float) -> tuple[FloatArray, tuple[float, float]]:
     return np.clip(scores, -HIGHEST_SCORE, HIGHEST_SCORE), (low, (high - low) / (SCORES - 1))
 
 
-def beta_nodes(a: float, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+def beta_nodes(a: float | FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Gauss-Jacobi nodes and weights of Beta(a, b), for many b.
 
     Parameters
     ----------
-    a : float
+    a : float or float64 array, shape (k, 1)
     b : float64 array, shape (k,)
 
     Returns

@@ -355,6 +355,22 @@ def _quantile(nodes: FloatArray, weights: FloatArray, used: int, uniform: float)
 
 
 @compiled
+def _same(parameters: Parameters, m: int) -> bool:
+    """Whether a draw has the parameters of the one before it."""
+    same = (
+        parameters.r[m] == parameters.r[m - 1]
+        and parameters.kappa[m] == parameters.kappa[m - 1]
+        and parameters.s[m] == parameters.s[m - 1]
+        and parameters.beta[m] == parameters.beta[m - 1]
+    )
+    for k in range(parameters.alpha.shape[1]):
+        same = same and parameters.alpha[m, k] == parameters.alpha[m - 1, k]
+    for k in range(parameters.level.shape[1]):
+        same = same and parameters.level[m, k] == parameters.level[m - 1, k]
+    return same
+
+
+@compiled
 def fill_posterior(
     histories: Histories,
     parameters: Parameters,
@@ -363,13 +379,21 @@ def fill_posterior(
     rate: FloatArray,
     mean_rate: FloatArray,
 ) -> None:
-    """Fill in P(active), a draw of the rate and its mean given active, each (draw, partner)."""
+    """Fill in P(active), a draw of the rate and its mean given active, each (draw, partner).
+
+    What a draw has in common with the one before it is not computed anew.
+    """
     nodes, weights = np.empty(MOST_NODES), np.empty(MOST_NODES)
+    used = 0
     for p in range(len(histories.start)):
         first = _begin(histories.start[p], histories.edges)
         counts = histories.counts[p, first:]
         age = np.maximum(histories.edges[first:] - histories.start[p], 0.0)
         for m in range(len(parameters.r)):
+            if m > 0 and _same(parameters, m):
+                active[m, p], mean_rate[m, p] = active[m - 1, p], mean_rate[m - 1, p]
+                rate[m, p] = math.exp(_quantile(nodes, weights, used, uniform[m, p]))
+                continue
             size = histories.exposure[p, first:] * parameters.level[m, first:]
             alive, stopped, used = _one_partner(
                 parameters.r[m],

@@ -73,7 +73,8 @@ def plot_posterior(model: FittedModel, *, parameter: str = "r", ax: Axes | None 
     Returns
     -------
     matplotlib.axes.Axes
-        A histogram of the draws, with the point estimate as a dashed line.
+        A histogram of the draws, with the point estimate as a dashed line. Where partners differ,
+        of the average customer.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def plot_posterior(model: FittedModel, *, parameter: str = "r", ax: Axes | None 
             remedy="choose one of these",
         )
     ax = axes_or_new(ax)
-    ax.hist(fit.draws[parameter].ravel(), bins=40, color=VALUE)
+    ax.hist(model.average_draws[parameter], bins=40, color=VALUE)
     if parameter in fit.point:
         ax.axvline(fit.point[parameter], color=INK, linestyle=(0, (4, 3)), linewidth=1.2)
     ax.set_xlabel(parameter)

@@ -12,6 +12,7 @@ from ltvforecast.plots.labels import display_name
 from ltvforecast.report.basis import Basis, Row, amount, records, whole
 from ltvforecast.report.cells import estimate, figure, probability
 from ltvforecast.report.document import Cell, Chart, Column, Section, Table
+from ltvforecast.report.risk_table import risk_table, risk_words
 from ltvforecast.report.wording import chance, count, gap_words, long_date, money, odds, percent
 
 __all__ = ["months", "silence_words", "watch_list"]
@@ -47,6 +48,7 @@ def watch_list(basis: Basis) -> Section:
         said.append(
             f"No partner with money at stake has a risk of {percent(WORTH_WATCHING)} or more."
         )
+    said.extend(risk_words(basis))
     chart = Chart(
         name="watch-list",
         title="Money at stake and the chance that it drops away",
@@ -61,7 +63,10 @@ def watch_list(basis: Basis) -> Section:
         title="Watch-list",
         paragraphs=tuple(said),
         chart=None if listed_rows.empty else chart,
-        tables=() if listed_rows.empty else (_watch_table(basis, listed_rows),),
+        tables=(
+            *(() if listed_rows.empty else (_watch_table(basis, listed_rows),)),
+            *risk_table(basis),
+        ),
     )
 
 

@@ -23,7 +23,7 @@ def evaluation_of(pit: list[float] | np.ndarray, *, step: int = 90, days: int = 
     empty = pd.DataFrame()
     return Evaluation(
         scores=empty, pooled=empty, forecasts=pd.DataFrame(rows), origins=empty,
-        new_partners=empty, moved_customers=empty, decile_lift=empty,
+        new_partners=empty, moved_customers=empty, decile_lift=empty, risk_bands=empty,
         horizon=Horizon(text=f"{days}d", days=days), settings={"horizon_days": days}, notes=(),
     )  # fmt: skip
 

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from ltvforecast.acquisition_types import AcquisitionCounts
-from ltvforecast.data.acquisitions import count_acquisitions, first_purchases
+from ltvforecast.data.acquisitions import first_purchases
 from ltvforecast.data.datasets import load_cdnow_sample, load_complete_journey
 from ltvforecast.data.summary import customer_table
+from ltvforecast.fitting.acquisition_counts import count_acquisitions
 from ltvforecast.fitting.acquisition_data import judge_acquisitions, programme_open
 from ltvforecast.fitting.left_truncation import Newness, judge_newness
 from ltvforecast.fitting.purchase import fit_purchase

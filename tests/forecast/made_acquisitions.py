@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ltvforecast.acquisition_types import AcquisitionCounts
-from ltvforecast.data.acquisitions import count_acquisitions
+from ltvforecast.fitting.acquisition_counts import count_acquisitions
 from ltvforecast.types import FloatArray
 
 EPOCH = dt.date(1970, 1, 1)

@@ -12,7 +12,7 @@ import xarray as xr
 from scipy.special import gammaincc
 
 from ltvforecast.errors import ConfigError, ForecastError
-from ltvforecast.forecast import predict as predict_module
+from ltvforecast.forecast import totals as totals_module
 from ltvforecast.forecast.predict import predict
 from ltvforecast.formulas import bgnbd, gamma_gamma
 from ltvforecast.types import (
@@ -99,10 +99,16 @@ def test_the_order_of_customers_changes_no_bit(
     assert_same(forecast, other)
 
 
+def known(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what can't be told without an acquisition fit and an acquisition cost."""
+    unknown = ("new_", "p_acquiring", "cac", "ltv_to_cac", "p_ltv_exceeds", "payback", "p_payback")
+    return table[[name for name in table if not name.startswith(unknown)]]
+
+
 def test_large_totals_in_files_change_no_bit(
     model: FittedModel, forecast: PartnerForecast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predict_module, "LARGEST_IN_MEMORY", 1000)
+    monkeypatch.setattr(totals_module, "LARGEST_IN_MEMORY", 1000)
     other = predict(model, horizon="12mo", economics=TERMS, draws=400, workers=2)
     assert_same(forecast, other)
 
@@ -132,8 +138,8 @@ def test_partners_add_up_to_the_programme_exactly(forecast: PartnerForecast) -> 
     assert np.mean(ltv) == pytest.approx(whole["ltv"], rel=1e-13)
     assert forecast.partners["ltv"].sum() == pytest.approx(whole["ltv"], rel=1e-12)
     assert forecast.partners["revenue_to_date"].sum() == pytest.approx(whole["revenue_to_date"])
-    assert np.array_equal(
-        draws["commission"].to_numpy(), draws["existing_revenue"].to_numpy() * 0.15
+    assert draws["commission"].to_numpy() == pytest.approx(
+        draws["existing_revenue"].to_numpy() * 0.15, rel=1e-13
     )
 
 
@@ -186,23 +192,24 @@ def test_simulated_means_agree_with_the_expectation_of_every_partner(
     assert abs(check["purchases"]["z"]) < 4
     assert check["revenue"]["checked"]
     assert abs(check["revenue"]["z"]) < 4
-    middle = forecast.partners[["expected_ltv_lo_50", "expected_ltv_hi_50"]].mean(axis=1)
-    spread = forecast.draws["ltv"].std("draw").to_series() / 20
-    z = (forecast.partners.set_index("partner_id")["ltv"] - middle.to_numpy()) / spread
+    ends = ["expected_future_revenue_lo_50", "expected_future_revenue_hi_50"]
+    middle = forecast.partners[ends].mean(axis=1)
+    spread = forecast.draws["existing_revenue"].std("draw").to_series() / 20
+    z = (forecast.partners.set_index("partner_id")["future_revenue"] - middle.to_numpy()) / spread
     assert np.abs(z).max() < 4
 
 
 def test_expected_intervals_lie_inside_predicted_ones(forecast: PartnerForecast) -> None:
     for table in (forecast.partners, pd.DataFrame([forecast.programme])):
         for level in (50, 80, 90):
-            for name in ("existing_revenue", "ltv"):
+            for name in ("existing_revenue", "future_revenue"):
                 assert (table[f"{name}_lo_{level}"] < table[f"expected_{name}_lo_{level}"]).all()
                 assert (table[f"{name}_hi_{level}"] > table[f"expected_{name}_hi_{level}"]).all()
 
 
 def test_everything_is_finite_and_probabilities_are(forecast: PartnerForecast) -> None:
-    for table in (forecast.partners, forecast.customers, forecast.periods):
-        numbers = table.select_dtypes("number")
+    for table in (forecast.partners, forecast.customers, forecast.periods, forecast.segments):
+        numbers = known(table).select_dtypes("number")
         assert np.isfinite(numbers.to_numpy()).all()
         for name in numbers:
             if name.startswith("p_") or "share" in name:
@@ -271,7 +278,7 @@ def test_a_commission_above_the_margin_gives_negative_ltv_in_order(model: Fitted
     assert loss.programme["ltv"] < 0
     assert (loss.partners["ltv_lo_90"] <= loss.partners["ltv_hi_90"]).all()
     assert (loss.customers["ltv_lo_90"] <= loss.customers["ltv_hi_90"]).all()
-    assert loss.partners["share"].sum() == pytest.approx(1.0)
+    assert loss.partners["share"].sum() == 0  # nobody is worth anything
     assert loss.partners["ltv"].is_monotonic_decreasing
 
 
@@ -281,7 +288,8 @@ def test_point_parameters_and_more_draws_than_there_are() -> None:
     forecast = predict(point, horizon="90d", draws=300)
     assert forecast.draws.sizes["draw"] == 300
     assert len(np.unique(forecast.draws["ltv"].sum("partner"))) > 250
-    expected = forecast.partners[["expected_ltv_lo_90", "expected_ltv_hi_90"]].to_numpy()
+    ends = ["expected_future_revenue_lo_90", "expected_future_revenue_hi_90"]
+    expected = forecast.partners[ends].to_numpy()
     assert expected[:, 0] == pytest.approx(expected[:, 1], rel=1e-9)
     assert any("point estimate" in text for text in forecast.provenance["warnings"])
 
@@ -311,7 +319,7 @@ def test_extreme_histories_and_horizons_stay_finite(horizon: str) -> None:
         allocation=Allocation(rule="share", novelty=0.05, concentration=2.0),
     )
     forecast = predict(made_model(summary, draws=20), horizon=horizon, draws=20)
-    for table in (forecast.partners.drop(columns="p_decline"), forecast.customers):
+    for table in (known(forecast.partners).drop(columns="p_decline"), forecast.customers):
         assert np.isfinite(table.select_dtypes("number").to_numpy()).all()
 
 
@@ -395,7 +403,7 @@ def test_models_that_allow_no_forecast_are_refused(model: FittedModel) -> None:
         ),
         (
             dataclasses.replace(model, purchase=dataclasses.replace(model.purchase, draws=grouped)),
-            "several groups",
+            "of shape",
         ),
         (
             dataclasses.replace(model, spend=dataclasses.replace(model.spend, draws=infinite)),

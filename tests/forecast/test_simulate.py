@@ -9,7 +9,15 @@ import pytest
 from scipy import stats
 
 from ltvforecast.forecast.blocks import _probabilities
-from ltvforecast.forecast.records import Clock, Customers, Destinations, Draws, Paths, new_totals
+from ltvforecast.forecast.records import (
+    Clock,
+    Customers,
+    Destinations,
+    Draws,
+    Eligible,
+    Paths,
+    new_totals,
+)
 from ltvforecast.forecast.simulate import simulate_customers
 from ltvforecast.forecast.value import period_factors
 from ltvforecast.formulas import bgnbd
@@ -18,6 +26,8 @@ from tests.forecast.made_model import CDNOW
 
 LARGEST_Z = 4.0
 COUNTED = {"p": 1e9, "q": 1e9, "v": 1.0, "zero_share": 0.0}  # every purchase is worth 1 ± 0.00003
+
+NOT_COUNTED = Eligible(np.empty(0, dtype=np.int64), np.empty(0))
 
 # r, alpha, a, b
 PURCHASE = {
@@ -38,6 +48,7 @@ class Simulated:
     totals_by_period: IntArray
     by_partner: FloatArray
     active: IntArray
+    eligible: IntArray
 
 
 def simulate_one(
@@ -56,16 +67,19 @@ def simulate_one(
     highest_spend: float = np.inf,
     quantum: float = 2.0**-20,
     seed: int = 1,
+    eligible: Eligible = NOT_COUNTED,
 ) -> Simulated:
     """Simulate one history as ``paths`` draws of the same parameters."""
     values = dict(zip(("r", "alpha", "a", "b"), purchase, strict=True)) | spend
-    draws = Draws(*(np.full(paths, values[name]) for name in Draws._fields))
+    draws = Draws(*(np.full((1, paths), values[name]) for name in Draws._fields))
     one = Customers(*(np.array([value]) for value in (*history, *known)))
     p_alive, p_buy = _probabilities(one, draws, edges[-1:])
     zeros = [np.zeros((1, paths)) for _ in range(3)]
     filled = Paths(p_alive, p_buy, np.ones((1, paths)), *zeros)
     everywhere = np.ones(len(shares)) / len(shares) if programme is None else np.array(programme)
-    totals = new_totals(len(everywhere), paths, len(edges) - 1)
+    totals = new_totals(
+        len(everywhere), paths, len(edges) - 1, eligible=len(eligible.period) > 0
+    )
     simulate_customers(
         np.random.Generator(np.random.SFC64(seed)),
         one,
@@ -84,6 +98,8 @@ def simulate_one(
         highest_spend,
         filled,
         totals,
+        eligible,
+        np.random.default_rng(seed),
     )
     return Simulated(
         purchases=filled.purchases[0],
@@ -92,6 +108,7 @@ def simulate_one(
         totals_by_period=totals.revenue.sum(axis=0),
         by_partner=totals.revenue.sum(axis=2).T * quantum,
         active=totals.active.T,
+        eligible=totals.eligible,
     )
 
 

@@ -22,7 +22,7 @@ from tests.forecast.made_model import CDNOW, made_cohort, made_model, made_summa
 
 FILES = {
     "partners.csv", "customers.parquet", "periods.csv", "programme.json", "draws.nc",
-    "history.parquet", "forecast.json",
+    "history.parquet", "forecast.json", "segments.csv",
 }  # fmt: skip
 
 

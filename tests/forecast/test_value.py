@@ -6,11 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
+from ltvforecast.economics_types import Terms
 from ltvforecast.errors import ConfigError
+from ltvforecast.forecast.economics import PartnerCash, value_partners
+from ltvforecast.forecast.terms import resolve_terms
 from ltvforecast.forecast.value import (
     check_economics,
     daily_discount,
     earned_rate,
+    earned_rates,
     period_factors,
 )
 from ltvforecast.types import Economics
@@ -66,3 +70,36 @@ def test_factors_become_one_as_the_rate_goes_to_zero() -> None:
     edges = np.array([0.0, 30.0, 365.0])
     for delta in (1e-6, 1e-10, 1e-15, 1e-300, 0.0):
         assert np.abs(period_factors(edges, delta) - 1).max() <= 400 * delta
+
+
+def test_refunds_take_their_share_of_margin_and_commission() -> None:
+    # 60 % of 0.9, less 20 % of 0.95 (half of the commission on refunds is taken back)
+    economics = Economics(margin=0.6, commission=0.2, refund_share=0.1, clawback_share=0.5)
+    assert earned_rate(economics) == pytest.approx(0.35)
+
+
+def test_partners_whose_value_is_proportional_to_revenue_are_told_from_the_others() -> None:
+    changed = {
+        "plain": Terms(margin=0.5),
+        "refunds": Terms(refund_share=0.2),
+        "cac": Terms(acquisition_cost=100.0),
+        "tiers": Terms(tiers=((0.0, 0.1), (10.0, 0.2))),
+        "cap": Terms(commission_cap=5.0),
+        "months": Terms(commission_months=6.0),
+        "first": Terms(commission_on="first_order"),
+        "bounty": Terms(bounty=1.0),
+        "support": Terms(support_cost_per_month=1.0),
+        "customers": Terms(customer_acquisition_cost=1.0),
+    }
+    economics = Economics(margin=0.8, commission=0.1, discount_rate=0.0, by_partner=changed)
+    terms = resolve_terms(economics, list(changed)).partners
+    rates = earned_rates(terms)
+    assert rates[:3].tolist() == pytest.approx([0.4, 0.8 * 0.8 - 0.1 * 0.8, 0.7])
+    assert np.isnan(rates[3:]).all()
+    revenue = np.full((1, len(changed), 1), 100.0)
+    cash = PartnerCash(
+        existing_revenue=revenue, new_customers=revenue / 50, eligible_revenue=revenue / 2
+    )
+    ltv = value_partners(cash, terms, edges_days=np.array([0.0, 30.0])).ltv[0]
+    assert ltv[:3].tolist() == pytest.approx((100 * rates[:3]).tolist())
+    assert (np.abs(ltv[3:] - 70.0) > 0.5).all()  # 70 is what the flat terms would give

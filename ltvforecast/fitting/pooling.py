@@ -1,0 +1,281 @@
+"""Partners taken together, apart, or each borrowing from the others: fits by what is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from ltvforecast.errors import ConfigError, ConvergenceError
+from ltvforecast.fitting.hierarchy import PartnerPurchases, fit_partner_purchases
+from ltvforecast.fitting.hierarchy_gates import Refused
+from ltvforecast.fitting.hierarchy_spend import PartnerSpend, fit_partner_spend
+from ltvforecast.fitting.sampled_fit import Partners, home_partners
+from ltvforecast.fitting.sampled_partners import (
+    ChainSettings,
+    sample_partner_purchases,
+    sample_partner_spend,
+)
+from ltvforecast.types import CustomerSummary, Diagnostics, FitSettings, FloatArray
+
+__all__ = [
+    "FEWEST_PARTNERS",
+    "OnRefusal",
+    "Pooling",
+    "Together",
+    "partners_apart",
+    "pool_purchases",
+    "pool_spend",
+    "with_flags",
+]
+
+Pooling = Literal["partial", "complete", "none"]
+OnRefusal = Literal["sample", "together"]
+"""Whether a posterior that fails its gates is sampled by Markov chains, or partners are pooled."""
+
+FEWEST_PARTNERS = 3
+"""Partners with customers below which nothing can be learnt of how partners differ."""
+
+_ALONE = (
+    "no pooling: every partner is judged by its own customers alone, and what a partner with few "
+    "of them is given is little more than a guess; partial pooling is more accurate"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """All partners are to be taken together, though something else was asked.
+
+    Attributes
+    ----------
+    why : str
+        Plain words; empty if it was asked.
+    """
+
+    why: str = ""
+
+
+def partners_apart(summary: CustomerSummary, settings: FitSettings) -> Partners | Together:
+    """Say which partners are told apart, if any.
+
+    Parameters
+    ----------
+    summary : CustomerSummary
+        Its table of partners, if there is one, tells their segments.
+    settings : FitSettings
+
+    Returns
+    -------
+    Partners or Together
+
+    Raises
+    ------
+    ConfigError
+        Markov chains without any pooling are asked for.
+    """
+    if settings.pooling == "complete":
+        return Together()
+    there = int(summary.customers["partner_id"].nunique())
+    if settings.pooling == "none" and settings.method in ("nuts", "advi"):
+        raise ConfigError(
+            f"pooling 'none' with method {settings.method!r}",
+            expected="pooling 'partial' or 'complete', or method 'laplace'",
+            remedy="choose pooling 'partial': partners with many customers keep their own levels",
+        )
+    if there < 2:
+        return Together()
+    if settings.method in ("mle", "lifetimes"):
+        return Together(
+            why="partners are taken together (complete pooling): a point fit can't tell what is a "
+            "small partner's own from chance"
+        )
+    if settings.pooling == "partial" and there < FEWEST_PARTNERS:
+        return Together(
+            why=f"partners are taken together (complete pooling): {there} partners are too few to "
+            "learn how partners differ"
+        )
+    told = summary.partner_table
+    segments = None
+    if told is not None and "segment" in told:
+        segments = dict(
+            zip(told["partner_id"].astype(str), told["segment"].astype(str), strict=True)
+        )
+    return home_partners(summary, segments)
+
+
+def pool_purchases(
+    history: tuple[FloatArray, FloatArray, FloatArray],
+    partners: Partners,
+    settings: FitSettings,
+    chains: ChainSettings,
+    *,
+    on_refusal: OnRefusal,
+    rng: np.random.Generator,
+) -> PartnerPurchases | Together:
+    """Fit the purchase process of partners that differ.
+
+    Parameters
+    ----------
+    history : tuple of float64 array, shape (n_customers,)
+        ``x, t_x, T``.
+    partners : Partners
+    settings : FitSettings
+    chains : ChainSettings
+        For NUTS and ADVI, and where the fast posterior is refused.
+    on_refusal : {"sample", "together"}
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    PartnerPurchases or Together
+
+    Raises
+    ------
+    ConvergenceError
+        There is nothing to fit, or no method gives a posterior that is to be trusted.
+    SummaryError
+        A history is impossible.
+    """
+    if settings.method in ("nuts", "advi"):
+        return sample_partner_purchases(history, partners, chains, rng=rng)
+    found = fit_partner_purchases(
+        *history,
+        partners.home,
+        partners=len(partners.groups.partner_ids),
+        segments=_segments(partners),
+        apart=settings.pooling == "none",
+        draws=settings.draws,
+        rng=rng,
+    )
+    if not isinstance(found, Refused):
+        return _flagged_purchases(found, _alone(settings))
+    why = _after_refusal(found, settings, on_refusal)
+    if isinstance(why, Together):
+        return why
+    sampled = sample_partner_purchases(history, partners, _told(chains, found), rng=rng)
+    return _flagged_purchases(sampled, why)
+
+
+def pool_spend(
+    customers: pd.DataFrame,
+    partners: Partners,
+    settings: FitSettings,
+    chains: ChainSettings,
+    *,
+    on_refusal: OnRefusal,
+    rng: np.random.Generator,
+) -> PartnerSpend | Together:
+    """Fit the spend of partners that differ.
+
+    Parameters
+    ----------
+    customers : pandas.DataFrame
+        Of a customer summary.
+    partners, settings, chains, on_refusal, rng
+        As for :func:`pool_purchases`.
+
+    Returns
+    -------
+    PartnerSpend or Together
+        Together with spend known by its mean only, or if all customers spend the same.
+
+    Raises
+    ------
+    ConvergenceError
+        No amount is positive, or no method gives a posterior that is to be trusted.
+    SummaryError
+        An amount is impossible.
+    """
+    if settings.spend != "gamma-gamma":
+        return Together(
+            why=f"all partners share one level of spend: {settings.spend} knows no partners"
+        )
+    if settings.method in ("nuts", "advi"):
+        return sample_partner_spend(customers, partners, chains, rng=rng)
+    found = fit_partner_spend(
+        customers,
+        partners.home,
+        partners=len(partners.groups.partner_ids),
+        segments=_segments(partners),
+        apart=settings.pooling == "none",
+        draws=settings.draws,
+        rng=rng,
+    )
+    if not isinstance(found, Refused):
+        return _flagged_spend(found, _alone(settings))
+    if found.alike:
+        return Together(why="all customers spend (nearly) the same, whatever their partner")
+    why = _after_refusal(found, settings, on_refusal)
+    if isinstance(why, Together):
+        return why
+    sampled = sample_partner_spend(customers, partners, _told(chains, found), rng=rng)
+    return _flagged_spend(sampled, why)
+
+
+def with_flags(found: Diagnostics, flags: Sequence[str]) -> Diagnostics:
+    """Add findings to a verdict.
+
+    Parameters
+    ----------
+    found : Diagnostics
+    flags : sequence of str
+
+    Returns
+    -------
+    Diagnostics
+    """
+    told = [flag for flag in flags if flag]
+    if not told:
+        return found
+    note = " ".join(f"{flag[0].upper()}{flag[1:]}." for flag in told)
+    return replace(found, flags=(*found.flags, *told), verdict=f"{found.verdict} {note}")
+
+
+def _flagged_purchases(fit: PartnerPurchases, flags: Sequence[str]) -> PartnerPurchases:
+    told = with_flags(fit.purchase.diagnostics, flags)
+    return replace(fit, purchase=replace(fit.purchase, diagnostics=told))
+
+
+def _flagged_spend(fit: PartnerSpend, flags: Sequence[str]) -> PartnerSpend:
+    told = with_flags(fit.spend.diagnostics, flags)
+    return replace(fit, spend=replace(fit.spend, diagnostics=told))
+
+
+def _alone(settings: FitSettings) -> tuple[str, ...]:
+    return (_ALONE,) if settings.pooling == "none" else ()
+
+
+def _segments(partners: Partners) -> list[str]:
+    return [partners.groups.segments[k] for k in partners.groups.segment_of]
+
+
+def _after_refusal(
+    found: Refused, settings: FitSettings, on_refusal: OnRefusal
+) -> tuple[str, ...] | Together:
+    """Say what is done instead of a fast posterior that fails its gates."""
+    reason = f"the fast posterior of {found.what} was refused ({'; '.join(found.gates)})"
+    if on_refusal == "together":
+        return Together(why=f"{reason}: partners are taken together (complete pooling)")
+    if settings.pooling == "none":
+        raise ConvergenceError(
+            f"{found.what}, each partner by itself, can't be fitted reliably: "
+            f"{'; '.join(found.gates)}",
+            expected="a posterior that passes its gates",
+            remedy="choose pooling 'partial' or 'complete'",
+        )
+    return (f"{reason}, and Markov chains were run instead",)
+
+
+def _told(chains: ChainSettings, found: Refused) -> ChainSettings:
+    """Let the progress say why it takes longer."""
+    tell = chains.progress
+    if tell is None:
+        return chains
+
+    def progress(label: str, done: int, total: int) -> None:
+        tell(f"fast posterior of {found.what} refused, {label}", done, total)
+
+    return replace(chains, method="nuts", progress=progress)

@@ -1,0 +1,389 @@
+"""Two futures of each customer on one path: as things are, and as they would be (compiled).
+
+Both futures share all that they can share, so that their difference is the effect of the change and
+not luck. In each parameter draw a customer's purchases are one sequence in operational time:
+
+1. A purchase rate f times as high is the same sequence run through f times as fast: what comes by
+   the time e as things are is what comes by f e of the sequence.
+2. A dropout chance c times as high is met with the same chances: whoever drops out under the lower
+   one drops out under the higher one, too. Where dropout is decided purchase by purchase the same
+   uniform decides; where it is drawn at once, Beta(c a, b + (1 - c) a) is Beta(a, b) times an
+   independent Beta(c a, (1 - c) a).
+3. A purchase goes to the same partner and is worth the same in both futures, times the change of
+   the order value.
+
+Each future by itself has the law of :mod:`ltvforecast.forecast.simulate` with its own parameters.
+If nothing changes, even the random numbers are the same.
+
+References
+----------
+Glasserman, P. and Yao, D. D. (1992). Some guidelines and guarantees for common random numbers.
+Management Science 38(6), 884-908.
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: PLR0917 - compiled functions are called by position
+from typing import NamedTuple
+
+import numpy as np
+
+from ltvforecast.forecast.records import Customers, Destinations, Draws
+from ltvforecast.forecast.simulate import (
+    LARGEST_MEAN,
+    MOST_NOVEL,
+    _compiled,
+    _draw_shares,
+    _first_time,
+    _known_places,
+    _novel_places,
+    _spend_level,
+    _split,
+    _thin,
+    _whole,
+)
+from ltvforecast.types import FloatArray, IntArray
+
+__all__ = ["Futures", "Likely", "PairTotals", "Segments", "simulate_pair"]
+
+
+class Segments(NamedTuple):
+    """Operational time, cut wherever a period of either future ends.
+
+    ``edges`` (row, segment + 1) in the model's unit, rising from 0; ``base`` and ``changed``
+    (row, segment): the period that a segment belongs to in either future, -1 beyond its end. One
+    row serves all draws.
+    """
+
+    edges: FloatArray
+    base: IntArray
+    changed: IntArray
+
+
+class Futures(NamedTuple):
+    """What differs between the two futures, for those whom it concerns.
+
+    ``plain`` are the segments of customers for whom nothing changes, ``cut`` those of the others;
+    ``dropout`` and ``order_value`` are factors on their dropout chance and on their amounts.
+    """
+
+    plain: Segments
+    cut: Segments
+    dropout: float
+    order_value: float
+
+
+class Likely(NamedTuple):
+    """What is known of some customers' futures, each of shape (customer, draw).
+
+    ``p_alive``; ``p_buy``, a purchase before the last edge of the customer's segments, given
+    alive; ``spend_factor``, on all amounts.
+    """
+
+    p_alive: FloatArray
+    p_buy: FloatArray
+    spend_factor: FloatArray
+
+
+class PairTotals(NamedTuple):
+    """Revenue of both futures in quanta, each of shape (partner, draw, period).
+
+    ``purchases`` (2, draw) counts purchases in the horizon, as things are and as changed; ``size``
+    (2, draw) approximates the money in quanta, to detect overflow.
+    """
+
+    base: IntArray
+    changed: IntArray
+    purchases: IntArray
+    size: FloatArray
+
+
+@_compiled
+def simulate_pair(
+    stream: np.random.Generator,
+    customers: Customers,
+    first: int,
+    concerned: IntArray,
+    draws: Draws,
+    to: Destinations,
+    futures: Futures,
+    quantum: float,
+    highest_spend: float,
+    likely: Likely,
+    totals: PairTotals,
+) -> None:
+    """Simulate both futures of some customers in all draws.
+
+    Parameters
+    ----------
+    stream : numpy.random.Generator
+        Advanced.
+    customers : Customers
+        These customers.
+    first : int
+        Place of the first of them in ``to``.
+    concerned : int64 array, shape (customer,)
+        1 for those whom the change concerns, else 0.
+    draws : Draws
+        Of these customers: each of shape (customer, draw), or (1, draw) if all have the same.
+    to : Destinations
+        Of all customers.
+    futures : Futures
+    quantum : float
+        Money in one quantum.
+    highest_spend : float
+        What a customer's average purchase can't exceed; infinite for no limit.
+    likely : Likely
+    totals : PairTotals
+        Added to.
+    """
+    most = 1
+    for i in range(first, first + len(customers.x)):
+        most = max(most, to.start[i + 1] - to.start[i] + 1)
+    segments = max(futures.plain.base.shape[1], futures.cut.base.shape[1])
+    counts = np.zeros((2, segments), dtype=np.int64)
+    parts = np.zeros(most, dtype=np.int64)
+    visits = np.zeros((2, most + MOST_NOVEL + 1 + len(to.programme)), dtype=np.int64)
+    for i in range(len(customers.x)):
+        begin, end = to.start[first + i], to.start[first + i + 1]
+        base = np.empty(end - begin + 1)
+        for k in range(end - begin):
+            base[k] = (1.0 - to.novelty) * to.weight[begin + k]
+        base[end - begin] = to.novelty
+        _simulate_customer(
+            stream,
+            customers,
+            i,
+            draws,
+            to.partner[begin:end],
+            base,
+            to.programme,
+            to.concentration,
+            futures.cut if concerned[i] == 1 else futures.plain,
+            futures.dropout if concerned[i] == 1 else 1.0,
+            futures.order_value if concerned[i] == 1 else 1.0,
+            quantum,
+            highest_spend,
+            likely,
+            totals,
+            counts,
+            parts[: len(base)],
+            visits,
+        )
+
+
+@_compiled
+def _simulate_customer(
+    stream: np.random.Generator,
+    customers: Customers,
+    i: int,
+    draws: Draws,
+    partners: IntArray,
+    base: FloatArray,
+    programme: FloatArray,
+    concentration: float,
+    segments: Segments,
+    dropout: float,
+    order_value: float,
+    quantum: float,
+    highest_spend: float,
+    likely: Likely,
+    totals: PairTotals,
+    counts: IntArray,
+    parts: IntArray,
+    visits: IntArray,
+) -> None:
+    """Simulate both futures of one customer in all draws; see ``simulate.py`` for the steps."""
+    x, T, n, paid_sum = customers.x[i], customers.T[i], customers.spend_n[i], customers.spend_sum[i]
+    r, alpha = draws.r[i * (len(draws.r) > 1)], draws.alpha[i * (len(draws.alpha) > 1)]
+    of_a, of_b = draws.a[i * (len(draws.a) > 1)], draws.b[i * (len(draws.b) > 1)]
+    of_p, q = draws.p[i * (len(draws.p) > 1)], draws.q[i * (len(draws.q) > 1)]
+    v = draws.v[i * (len(draws.v) > 1)]
+    zero_share = draws.zero_share[i * (len(draws.zero_share) > 1)]
+    edges = segments.edges
+    own = 1 if len(edges) > 1 else 0
+    cumulative = np.empty(len(base))
+    novel = np.zeros((2, MOST_NOVEL + 1), dtype=np.int64)
+    reach = np.empty(MOST_NOVEL + 1)
+    single = len(partners) == 1 and base[-1] == 0.0
+    visits[0, 0] = partners[0]
+    for m in range(likely.p_alive.shape[1]):
+        uniform = stream.random()
+        probability = likely.p_alive[i, m] * likely.p_buy[i, m]
+        if uniform >= probability:
+            continue
+        row = m * own
+        shape, rate = r[m] + x, alpha[m] + T
+        time = _first_time(uniform / probability, likely.p_buy[i, m], shape, rate, edges[row, -1])
+        shape, rate = shape + 1.0, rate + time
+        begin, end, bought = _count_both(
+            stream,
+            time,
+            stream.standard_gamma(shape) / rate,
+            shape / rate,
+            of_a[m],
+            of_b[m] + x,
+            dropout,
+            edges,
+            row,
+            counts,
+        )
+        p, zero, worth = of_p[m], zero_share[m], v[m] + paid_sum
+        level = _spend_level(stream, p * n + q[m], p * worth / highest_spend)
+        scale = worth / (level * quantum)
+        scale *= likely.spend_factor[i, m]
+        if not single:
+            _draw_shares(stream, base, concentration, bought, cumulative)
+            reach[0] = -1.0
+        for j in range(2 * begin, 2 * end):
+            count, extra = counts[j % 2, j // 2], j % 2 == 1
+            now, then = segments.base[row, j // 2], segments.changed[row, j // 2]
+            if extra and dropout < 1.0:
+                now = -1
+            elif extra:
+                then = -1
+            if count == 0 or (now < 0 and then < 0):
+                continue
+            totals.purchases[0, m] += count if now >= 0 else 0
+            totals.purchases[1, m] += count if then >= 0 else 0
+            if single:
+                places = 1
+                visits[1, 0] = count
+            else:
+                _split(stream, count, cumulative, parts)
+                places = _known_places(parts, partners, visits)
+                places = _novel_places(
+                    stream,
+                    parts[-1],
+                    concentration * base[-1],
+                    novel,
+                    reach,
+                    programme,
+                    visits,
+                    places,
+                )
+            _pay(stream, places, visits, m, now, then, p, zero, scale, order_value, totals)
+
+
+@_compiled
+def _pay(
+    stream: np.random.Generator,
+    places: int,
+    visits: IntArray,
+    m: int,
+    now: int,
+    then: int,
+    p: float,
+    zero: float,
+    scale: float,
+    order_value: float,
+    totals: PairTotals,
+) -> None:
+    """Draw what purchases are worth, and add it up in either future's period, -1 for none."""
+    for k in range(places):
+        partner, paid = visits[0, k], _thin(stream, visits[1, k], zero)
+        if paid > 0:
+            amount = stream.standard_gamma(p * paid) * scale
+            if now >= 0:
+                totals.base[partner, m, now] += max(_whole(amount), 1)
+                totals.size[0, m] += amount
+            if then >= 0:
+                amount *= order_value
+                totals.changed[partner, m, then] += max(_whole(amount), 1)
+                totals.size[1, m] += amount
+
+
+@_compiled
+def _count_both(
+    stream: np.random.Generator,
+    time: float,
+    pace: float,
+    typical: float,
+    a: float,
+    b: float,
+    factor: float,
+    edges: FloatArray,
+    row: int,
+    counts: IntArray,
+) -> tuple[int, int, int]:
+    """Count purchases by segment, the first being at ``time``; ``row`` of the edges holds.
+
+    By the ``typical`` pace it is decided whether to walk or to count. ``counts[0]`` are those of
+    both dropout chances, ``counts[1]`` those that only the lower one leaves. Returns the range of
+    segments in which they are filled in, and the sum.
+    """
+    segments = edges.shape[1] - 1
+    horizon = edges[row, segments]
+    high, high_b, low = a, b, a
+    if factor < 1.0:
+        low = factor * a
+    elif factor > 1.0:
+        high, high_b = factor * a, b - (factor - 1.0) * a
+    begin, after = 0, segments
+    while after - begin > 1:
+        middle = (begin + after) // 2
+        if edges[row, middle] < time:
+            begin = middle
+        else:
+            after = middle
+    counts[0, begin], counts[1, begin] = 1, 0
+    if typical * (horizon - time) <= 10 + 2 * (segments - begin):
+        return _walk(stream, time, pace, high, low, a + b, begin, edges, row, counts)
+    chance = min(max(stream.beta(high, high_b), 1e-300), 1.0 - 1e-16)
+    log_left = np.log1p(-stream.random())
+    left = np.floor(log_left / np.log1p(-chance))
+    longer = left
+    if low <= 0.0:
+        longer = np.inf
+    elif low < high:
+        chance = max(chance * stream.beta(low, high - low), 1e-300)
+        longer = max(np.floor(log_left / np.log1p(-chance)), left)
+    total = 1
+    for j in range(begin, segments):
+        if j > begin:
+            counts[0, j], counts[1, j] = 0, 0
+        if longer <= 0:
+            return begin, j + 1, total
+        mean = min(pace * (edges[row, j + 1] - time), LARGEST_MEAN)
+        drawn = float(stream.poisson(mean))
+        more = int(min(drawn, longer))
+        both = int(min(drawn, left))
+        counts[0, j] += both
+        counts[1, j] += more - both
+        total += more
+        left -= both
+        longer -= more
+        time = edges[row, j + 1]
+    return begin, segments, total
+
+
+@_compiled
+def _walk(
+    stream: np.random.Generator,
+    time: float,
+    pace: float,
+    high: float,
+    low: float,
+    total: float,
+    begin: int,
+    edges: FloatArray,
+    row: int,
+    counts: IntArray,
+) -> tuple[int, int, int]:
+    """Walk from purchase to purchase until both have dropped out or the horizon ends."""
+    horizon = edges[row, edges.shape[1] - 1]
+    now, survived, kind = begin, 0, 0
+    while True:
+        place = stream.random() * (total + survived)
+        if place < high:
+            kind = 1
+        if place < low or (kind == 1 and low == high):
+            return begin, now + 1, survived + 1
+        survived += 1
+        time += stream.standard_exponential() / pace
+        if not time < horizon:
+            return begin, now + 1, survived
+        while time > edges[row, now + 1]:
+            now += 1
+            counts[0, now], counts[1, now] = 0, 0
+        counts[kind, now] += 1

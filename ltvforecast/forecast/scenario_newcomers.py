@@ -1,0 +1,205 @@
+"""Runs the two futures of a what-if over the customers who are still to come."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ltvforecast.engines.local import available_workers, run_blocks
+from ltvforecast.errors import ForecastError
+from ltvforecast.forecast.exposure import forecast_clock
+from ltvforecast.forecast.horizon import Periods
+from ltvforecast.forecast.new_customers import AcquisitionPlan, acquire, plan_acquisition
+from ltvforecast.forecast.newcomer_parameters import NewcomerParameters, newcomer_parameters
+from ltvforecast.forecast.newcomer_paths import Law, Pairing, Terms, Timing
+from ltvforecast.forecast.newcomers import (
+    _SIDE_STREAM,
+    _VALUE_STREAM,
+    _Arrays,
+    _stream,
+    why_no_newcomers,
+)
+from ltvforecast.forecast.scenario_newcomer_paths import (
+    BroughtPair,
+    Effect,
+    simulate_newcomer_pair,
+)
+from ltvforecast.types import FittedModel, FloatArray, IntArray
+
+__all__ = ["NewcomerPair", "simulate_newcomer_futures"]
+
+Progress = Callable[[str, int, int], None]
+
+MAX_WORKERS = 8
+LARGEST_TOTAL = 2.0**62
+_UNCHANGED = Effect(1.0, 1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewcomerPair:
+    """What customers still to come bring in both futures: pairs of arrays, base and changed.
+
+    Each int64 of shape (partner, draw, period): ``revenue`` and ``first_revenue`` in quanta, by the
+    partner who gets it, ``customers`` in numbers, by the acquiring partner.
+    """
+
+    revenue: tuple[IntArray, IntArray]
+    first_revenue: tuple[IntArray, IntArray]
+    customers: tuple[IntArray, IntArray]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stage:
+    """What all partners share."""
+
+    names: tuple[str, ...]
+    plan: AcquisitionPlan
+    parameters: NewcomerParameters
+    timing: Timing
+    terms: Terms
+    effect: Effect
+    concerned: IntArray
+    pairing: Pairing | None
+    result: NewcomerPair
+    size: FloatArray
+    lock: threading.Lock
+
+
+def simulate_newcomer_futures(
+    model: FittedModel,
+    periods: Periods,
+    effect: Effect,
+    *,
+    concerned: IntArray,
+    draws: int,
+    seed: int,
+    quantum: float,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> NewcomerPair | None:
+    """Simulate both futures of every partner's new customers.
+
+    Parameters
+    ----------
+    model : FittedModel
+    periods : Periods
+    effect : Effect
+    concerned : int64 array, shape (partner,)
+        1 for partners whose new customers it concerns.
+    draws, seed, quantum, workers, progress
+        As in :func:`ltvforecast.forecast.newcomers.simulate_newcomers`, whose numbers the base has
+        if nothing changes.
+
+    Returns
+    -------
+    NewcomerPair or None
+        None where nobody new can be forecast.
+
+    Raises
+    ------
+    ForecastError
+        Revenue beyond all bounds.
+    """
+    fit = model.acquisition
+    if why_no_newcomers(model) or fit is None:
+        return None
+    plan = plan_acquisition(fit, periods.edges_days, seed=seed, draws=draws)
+    stage = _stage(
+        model, plan, periods=periods, draws=draws, quantum=quantum, effect=effect,
+        concerned=concerned,
+    )  # fmt: skip
+    partners = range(len(model.summary.partner_ids))
+    threads = min(available_workers(), MAX_WORKERS) if workers is None else workers
+    run_blocks(
+        lambda place, _: _simulate_partner(stage, place),
+        list(partners),
+        tallies=[None] * min(threads, len(partners)),
+        label="simulating both futures of new customers",
+        progress=progress,
+    )
+    if not float(stage.size.max()) < LARGEST_TOTAL:
+        raise ForecastError(
+            "a parameter draw under which new customers' revenue is beyond all bounds",
+            expected="revenue of a comparable size in all parameter draws",
+            remedy="change behaviour by less, or fit with --method laplace",
+        )
+    return stage.result
+
+
+def _stage(
+    model: FittedModel,
+    plan: AcquisitionPlan,
+    *,
+    periods: Periods,
+    draws: int,
+    quantum: float,
+    effect: Effect,
+    concerned: IntArray,
+) -> _Stage:
+    summary = model.summary
+    inner = Periods(starts=periods.starts, ends=periods.ends, edges_days=plan.days)
+    clock, _ = forecast_clock(model, inner, draws=draws, discount=0.0)
+    parameters = newcomer_parameters(model, draws, seed=plan.seed)
+    programme = np.cumsum(summary.programme_share, dtype=np.float64)
+    arrays = _Arrays((len(summary.partner_ids), draws, len(periods)), 6)
+    return _Stage(
+        names=summary.partner_ids,
+        plan=plan,
+        parameters=parameters,
+        timing=Timing(clock.edges, plan.days, plan.target),
+        terms=Terms(
+            0,
+            programme / programme[-1],
+            float(summary.allocation.novelty),
+            float(summary.allocation.concentration),
+            quantum,
+            parameters.highest_spend,
+            -1.0,
+        ),
+        effect=effect,
+        concerned=concerned,
+        pairing=parameters.pairing(parameters.law(0)) if parameters.shared_shapes else None,
+        result=NewcomerPair(
+            revenue=(arrays.new(), arrays.new()),
+            first_revenue=(arrays.new(), arrays.new()),
+            customers=(arrays.new(), arrays.new()),
+        ),
+        size=np.zeros(draws),
+        lock=threading.Lock(),
+    )
+
+
+def _simulate_partner(stage: _Stage, place: int) -> None:
+    name = stage.names[place]
+    if name not in stage.plan.rows:
+        return
+    came = acquire(stage.plan, name)
+    law: Law = stage.parameters.law(place if stage.parameters.groups > 1 else 0)
+    result = stage.result
+    shape = (2, *result.revenue[0].shape[1:])
+    brought = BroughtPair(*(np.zeros(shape, dtype=np.int64) for _ in range(3)))
+    away = simulate_newcomer_pair(
+        _stream(stage.plan.seed, _VALUE_STREAM, name),
+        _stream(stage.plan.seed, _SIDE_STREAM, name),
+        came.counts.astype(np.int64),
+        came.lived,
+        law,
+        stage.timing,
+        stage.parameters.pairing(law) if stage.pairing is None else stage.pairing,
+        stage.terms._replace(partner=place),
+        stage.effect if stage.concerned[place] == 1 else _UNCHANGED,
+        brought,
+    )
+    for future in range(2):
+        result.first_revenue[future][place] = brought.first_revenue[future]
+        result.customers[future][place] = brought.customers[future]
+    with stage.lock:
+        for future in range(2):
+            result.revenue[future][place] += brought.revenue[future]
+            own = away[:, away[4] == future]
+            np.add.at(result.revenue[future], (own[0], own[1], own[2]), own[3])
+        np.add(stage.size, brought.revenue.astype(np.float64).sum(axis=(0, 2)), out=stage.size)
+        np.add.at(stage.size, away[1], away[3].astype(np.float64))
