@@ -50,6 +50,8 @@ Map of the modules, each with its own first line:
 - cli/terminal.py: What goes to the screen: results to stdout, messages to stderr, or one JSON
   object.
 - cli/whatif_command.py: The command that says what a change would be worth: read, one call, show.
+- cli/whatif_lines.py: What a what-if says on the screen: the difference, whom to support, and
+  what was assumed.
 - config.py: A run's settings: a TOML file or flags, checked once at the edge.
 - covariate_types.py: The frozen records of covariates: how they are coded, and what goes with
   buying more.
@@ -117,8 +119,8 @@ Map of the modules, each with its own first line:
   expected purchases × spend.
 - evaluate/model_specs.py: Which models to compare: names such as bg-nbd/gamma-gamma-mean, made of
   what a fit offers.
-- evaluate/new_customers.py: How many new customers each partner will bring: counted, fitted and
-  played forward.
+- evaluate/new_customers.py: How many new customers each partner will bring: their fitted
+  acquisition played forward.
 - evaluate/origins.py: At which past dates to replay a forecast, given how far it looks ahead and
   how much is known.
 - evaluate/outcome.py: What came after an origin from the customers known at it, and what came
@@ -153,6 +155,8 @@ Map of the modules, each with its own first line:
   open, and who was really new.
 - fitting/acquisition_likelihood.py: Coordinates, priors and likelihood of the acquisition model,
   many coordinate vectors at once.
+- fitting/acquisition_record.py: An acquisition fit as plain JSON values and labelled arrays, and
+  back.
 - fitting/calendar.py: The seasonal clock of a programme: estimated beside the purchase process,
   given, or off.
 - fitting/chain_diagnostics.py: Whether Markov chains have converged: R-hat, effective draws,
@@ -163,10 +167,14 @@ Map of the modules, each with its own first line:
   rows, spectral nodes.
 - fitting/covariate_design.py: Which covariates a model has: those of partners and those of
   customers, coded from a summary.
+- fitting/covariate_record.py: Codings of covariates as plain JSON values, and back.
 - fitting/covariate_rows.py: A coding of covariates applied: to a table, or to one customer or
   partner as a user types it.
+- fitting/covariate_words.py: Effects of covariates as a table of factors, and in plain words.
 - fitting/covariates.py: Covariates as columns of numbers: categories against the most frequent,
   numbers standardised.
+- fitting/customer_draws.py: Parameter draws of single customers: those of their partners, with
+  the effects of covariates.
 - fitting/dependence.py: Estimates whether frequent buyers spend more per purchase, and whether
   forecasts should mind.
 - fitting/diagnostics.py: What a fit's numbers mean, in plain words.
@@ -307,6 +315,10 @@ Map of the modules, each with its own first line:
   workers, totals.
 - forecast/scenario_kernel.py: Two futures of each customer on one path: as things are, and as
   they would be (compiled).
+- forecast/scenario_newcomer_paths.py: Two futures of one partner's new customers on common paths,
+  draw by draw (compiled).
+- forecast/scenario_newcomers.py: Runs the two futures of a what-if over the customers who are
+  still to come.
 - forecast/scenario_support.py: Which partners to support first: gain against cost, how sure, and
   what a budget reaches.
 - forecast/scenario_value.py: Both futures of a what-if, simulated and valued under their money
@@ -377,6 +389,8 @@ Map of the modules, each with its own first line:
 - report/explanation.py: Method, glossary and provenance in plain words.
 - report/html.py: The report as one HTML file that needs nothing else: no network, no fonts, no
   pictures.
+- report/newcomers.py: New customers: how many are expected, through which partners, or why nobody
+  can tell.
 - report/outlook.py: What lies ahead: the partners to watch, and revenue by month.
 - report/partner_table.py: The table of all partners: rank, revenue, worth and risk, with ranges
   and remarks.
@@ -387,6 +401,8 @@ Map of the modules, each with its own first line:
 - report/ranking.py: Which partners are worth how much: the ranking, and head and long tail.
 - report/risk_table.py: What became of partners that were said to fall silent: the chances held
   against the past.
+- report/segments.py: Segments side by side: what kinds of partners there are, and what each kind
+  is worth.
 - report/wording.py: Numbers, dates and chances put into words that a manager reads without a
   calculator.
 - report/workbook.py: The report as an Excel workbook: the same tables as numbers, on named

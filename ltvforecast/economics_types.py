@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # types.py needs Economics when it is loaded; here arrays are
     from ltvforecast.types import FloatArray
 
 __all__ = [
+    "TERM_COLUMNS",
     "TERM_NAMES",
     "CommissionOn",
     "Economics",
@@ -54,6 +55,15 @@ class Terms:
 
 TERM_NAMES = tuple(part.name for part in fields(Terms))
 """Names of all money terms."""
+TERM_COLUMNS: Mapping[str, str] = {
+    "commission_rate": "commission",
+    **{
+        name: name
+        for name in TERM_NAMES
+        if name not in ("commission", "tiers", "tier_rule", "commission_on")
+    },
+}
+"""Columns of the partner table that are money terms, and the term that each of them is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -687,8 +687,8 @@ class FittedModel:
         if all(values.shape[1] == 1 for values in both.values()):
             return {name: values[:, 0] for name, values in both.items()}
         home = self.summary.customers["partner_id"].value_counts()
-        weight = home.reindex(self.summary.partner_ids, fill_value=0).to_numpy(dtype=np.float64)
-        weight /= weight.sum()
+        count = home.reindex(self.summary.partner_ids, fill_value=0).to_numpy(dtype=np.float64)
+        weight = count / count.sum()
         return {
             name: values[:, 0] if values.shape[1] == 1 else np.asarray(values @ weight)
             for name, values in both.items()

@@ -30,7 +30,14 @@ ALLOWED_PARTS: dict[str, set[str]] = {
     "config": {"errors"},
     "output": {"errors"},
     "sealed": {"errors", "output"},
-    "data": {"errors", "types", "acquisition_types", "covariate_types", "output"},
+    "data": {
+        "errors",
+        "types",
+        "acquisition_types",
+        "covariate_types",
+        "economics_types",
+        "output",
+    },
     "fitting": {
         "errors",
         "types",

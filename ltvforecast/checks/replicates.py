@@ -169,7 +169,11 @@ def simulate_future_counts(
 
 
 def _last_purchase(
-    a: FloatArray | float, b: FloatArray | float, shape: tuple[int, ...], *, rng: np.random.Generator
+    a: FloatArray | float,
+    b: FloatArray | float,
+    shape: tuple[int, ...],
+    *,
+    rng: np.random.Generator,
 ) -> FloatArray:
     """Draw after which repeat purchase each customer leaves, as a float: it may be astronomical."""
     dropout = np.clip(rng.beta(a, b, shape), 1e-300, 1.0 - 1e-16)

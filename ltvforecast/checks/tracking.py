@@ -176,7 +176,7 @@ def _replicates(
     chosen = born[pick]
     theirs = None if own is None else {name: values[pick] for name, values in own.items()}
     age = (ticks[-1] - chosen) / unit
-    deviations = np.empty((REPLICATES, len(centre)))
+    deviations = np.empty((REPLICATES, len(ticks) - 1))
     for place in range(REPLICATES):
         customer, when = simulate_times(point if theirs is None else theirs, age, rng=rng)
         deviations[place] = _by_period(chosen[customer] + when * unit, ticks)

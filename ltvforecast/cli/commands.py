@@ -154,6 +154,7 @@ def fit(
         typer.Option(help="Let spend depend on how often customers buy, if the data say so."),
     ] = "auto",
     calendar: opt.Calendar = "auto",
+    pooling: opt.Pooling = "partial",
     layers: opt.Layers = "auto",
     priors: Annotated[
         Path | None, typer.Option(help="TOML file with other priors, for nuts and advi.")
@@ -240,6 +241,7 @@ def fit(
             spend=spend,
             dependence=dependence,
             calendar=known_calendar,
+            pooling=pooling,
             layers=layers,
             priors=DEFAULT_PRIORS if priors is None else read_priors(priors),
             accept_unconverged=accept_unconverged,
@@ -248,6 +250,8 @@ def fit(
             workers=workers,
             progress=progress,
         )
+    if pooling == "none":
+        terminal.say("warning: " + fitted.purchase.diagnostics.flags[-1])
     fitted = replace(fitted, checks=check_fit(fitted))
     save_model(fitted, folder, overwrite=overwrite)
     terminal.show("\n".join([*model_lines(fitted), f"model saved in {folder}"]))

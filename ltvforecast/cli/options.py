@@ -16,6 +16,7 @@ __all__ = [
     "Calendar",
     "Column",
     "Config",
+    "Covariate",
     "Currency",
     "DateFormat",
     "Debug",
@@ -27,6 +28,7 @@ __all__ = [
     "Overwrite",
     "Partners",
     "Pending",
+    "Pooling",
     "Quiet",
     "Refunds",
     "Rejects",
@@ -78,6 +80,14 @@ TimeZone = Annotated[
 Currency = Annotated[
     str | None, typer.Option(help="Keep only this currency when there are several.")
 ]
+Covariate = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Let rates, dropout and spend differ by it: a column of the partner table, or else of "
+        "the transactions. Repeatable.",
+    ),
+]
 Rejects = Annotated[Path | None, typer.Option(help="Write the rejected rows to this CSV file.")]
 Refunds = Annotated[Literal["net", "drop", "error"], typer.Option(help="What to do with refunds.")]
 Pending = Annotated[
@@ -116,6 +126,13 @@ Partners = Annotated[
         metavar="FILE",
         help="Table of partners (CSV, Parquet or Excel): partner_id, segment, money terms, and "
         "whatever else is known of them.",
+    ),
+]
+Pooling = Annotated[
+    Literal["partial", "complete", "none"],
+    typer.Option(
+        help="Let every partner have its own levels and borrow from the others (partial), take "
+        "all customers together (complete), or judge each partner by itself (none)."
     ),
 ]
 Overwrite = Annotated[

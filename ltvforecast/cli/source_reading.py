@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,17 @@ __all__ = ["read_partner_table", "read_source"]
 
 
 def read_source(
-    source: str, reading: Reading, *, terminal: Terminal, rejects: Path | None, overwrite: bool
+    source: str,
+    reading: Reading,
+    *,
+    terminal: Terminal,
+    rejects: Path | None,
+    overwrite: bool,
+    covariates: Sequence[str] = (),
 ) -> Transactions:
     """Read transactions as the flags say; write the rejected rows where they are wanted.
+
+    ``covariates`` are columns to keep: those asked for that the partner table doesn't have.
 
     Raises
     ------
@@ -44,6 +53,7 @@ def read_source(
             on_bad_rows=reading.on_bad_rows,
             trim_ids=reading.trim_ids,
             sheet=reading.sheet,
+            covariates=covariates,
         )
     except TransactionError as error:
         if error.account is not None:

@@ -30,10 +30,15 @@ def whatif_lines(result: ScenarioResult, ranking: SupportRanking | None) -> list
     """
     level, whole = max(result.spec.levels), result.programme
     lines = [
-        f"ltv of the programme: {_money(whole, 'base_ltv')} as things are, "
-        f"{_money(whole, 'changed_ltv')} after the change",
-        f"change: {_signed(whole, 'change')}, with {level} % probability {_ends(whole, level)}; "
-        f"more in {_percent(whole, 'p_gain')}, less in {_percent(whole, 'p_loss')} of the draws",
+        (
+            f"ltv of the programme: {_money(whole, 'base_ltv')} as things are, "
+            f"{_money(whole, 'changed_ltv')} after the change"
+        ),
+        (
+            f"change: {_signed(whole, 'change')}, with {level} % probability "
+            f"{_ends(whole, level)}; more in {_percent(whole, 'p_gain')}, less in "
+            f"{_percent(whole, 'p_loss')} of the draws"
+        ),
         "",
         *_partner_lines(result.partners, level),
     ]
@@ -66,9 +71,12 @@ def _support_lines(ranking: SupportRanking, level: int) -> list[str]:
     if not whole["supported"]:
         return [f"support: no partner is expected to bring back its cost within it{limit}"]
     lines = [
-        f"support {whole['supported']:,} partners for {_money(whole, 'cost')}{limit}: gain "
-        f"{_money(whole, 'gain')} ({level} %: {_money(whole, f'gain_lo_{level}')} to "
-        f"{_money(whole, f'gain_hi_{level}')}), pays with {_percent(whole, 'p_pays')} probability"
+        (
+            f"support {whole['supported']:,} partners for {_money(whole, 'cost')}{limit}: gain "
+            f"{_money(whole, 'gain')} ({level} %: {_money(whole, f'gain_lo_{level}')} to "
+            f"{_money(whole, f'gain_hi_{level}')}), pays with {_percent(whole, 'p_pays')} "
+            "probability"
+        )
     ]
     chosen = ranking.partners[ranking.partners["supported"]].head(TOP)
     for rank, row in enumerate(chosen.to_dict("records"), start=1):

@@ -9,7 +9,15 @@ from collections.abc import Mapping, Sequence
 from ltvforecast.data.quoting import shown
 from ltvforecast.errors import ConfigError, TransactionError
 
-__all__ = ["ALIASES", "REQUIRED", "ROLES", "assign_columns", "is_cents", "is_commission", "normal_name"]
+__all__ = [
+    "ALIASES",
+    "REQUIRED",
+    "ROLES",
+    "assign_columns",
+    "is_cents",
+    "is_commission",
+    "normal_name",
+]
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "partner_id": (

@@ -263,17 +263,22 @@ def customer_covariates(
     columns = [name for name in frame.columns if str(name).startswith(PREFIX)]
     if not columns:
         return None, ()
-    bought = frame[(frame["amount_micros"] >= 0) & (frame["day"] <= as_of_day)]
-    bought = bought[bought["customer_id"].isin(customer_ids)]
+    counted = (frame["amount_micros"] >= 0) & (frame["day"] <= as_of_day)
+    customer = pd.Index(list(customer_ids), dtype="str").get_indexer(pd.Index(frame["customer_id"]))
+    day = frame["day"].to_numpy()
     notes, found = [], {}
     for column in columns:
-        told = bought[["customer_id", "day", column]].dropna()
-        told = told.sort_values(["customer_id", "day", column], ignore_index=True)
-        first = told.drop_duplicates("customer_id").set_index("customer_id")[column]
+        rank, _ = pd.factorize(frame[column], sort=True)  # -1: missing
+        told = np.flatnonzero(counted.to_numpy() & (customer >= 0) & (rank >= 0))
+        told = told[np.lexsort((rank[told], day[told], customer[told]))]
+        who, first = np.unique(customer[told], return_index=True)
+        place = np.full(len(customer_ids), -1, dtype=np.int64)
+        place[who] = told[first]
         name = column.removeprefix(PREFIX)
-        found[name] = first.reindex(pd.Index(list(customer_ids), dtype="str")).array
-        distinct = told.drop_duplicates(["customer_id", column])
-        several = int(distinct["customer_id"].value_counts().gt(1).sum())
+        found[name] = frame[column].array.take(place, allow_fill=True)
+        size = 1 + rank.max(initial=0)
+        pairs = np.unique(customer[told] * size + rank[told])
+        several = int((np.bincount(pairs // size) > 1).sum())
         if several:
             notes.append(
                 f"{shown(name)} differs between purchases of {several:,} of "

@@ -20,20 +20,21 @@ from ltvforecast.data.findings import BoolArray, first_examples, row_line
 from ltvforecast.data.ids import Ids, parse_bools, parse_ids, parse_text, same_but_case
 from ltvforecast.data.quoting import shown
 from ltvforecast.data.source import SourceTable, read_source
+from ltvforecast.economics_types import TERM_COLUMNS
 from ltvforecast.errors import ConfigError, SummaryError, TransactionError
+from ltvforecast.types import FloatArray
 
-__all__ = ["ECONOMICS", "OTHER", "PartnerTable", "read_partners"]
+__all__ = ["OTHER", "PartnerTable", "read_partners"]
 
 OTHER = "other"
 """Segment of partners of which none is told."""
 
-ECONOMICS = ("commission_rate", "support_cost_per_month", "acquisition_cost")
-"""Money terms of a partner: a share of revenue, money a month, money once."""
-
+SHARES = ("commission_rate", "margin", "refund_share", "clawback_share")
+"""Money terms that are shares of revenue, or of commission: 0 to 1."""
 MEANINGS: Mapping[str, tuple[str, ...]] = {
     "partner_id": ALIASES["partner_id"],
     "segment": ("partner_segment", "partner_type"),
-    "commission_rate": (),
+    **{name: () for name in TERM_COLUMNS},
     "support_cost_per_month": ("monthly_support_cost",),
     "acquisition_cost": ("partner_acquisition_cost",),
 }
@@ -47,8 +48,8 @@ class PartnerTable:
     Attributes
     ----------
     frame : pandas.DataFrame
-        Sorted by ``partner_id``, one row a partner: ``partner_id`` and ``segment`` (str), those of
-        ``ECONOMICS`` that are told (float64), and covariates under their own names: numbers as
+        Sorted by ``partner_id``, one row a partner: ``partner_id`` and ``segment`` (str), money
+        terms that are told (:data:`ltvforecast.economics_types.TERM_COLUMNS`; float64), and covariates under their own names: numbers as
         float64, categories as str, yes/no as boolean, dates as datetime64[us]. Missing cells are
         missing.
     notes : tuple of str
@@ -78,9 +79,9 @@ def read_partners(
     ----------
     source : str, pathlib.Path or dataframe
         A CSV, Parquet or Excel file, or any dataframe that Narwhals knows. Only a partner id is
-        needed; ``segment``, ``commission_rate`` (0.15 is 15 % of revenue),
-        ``support_cost_per_month`` and ``acquisition_cost`` are used if there; every other column
-        is a covariate (region, tier, certified, joined_on, ...).
+        needed; ``segment`` and money terms are used if there: ``commission_rate`` (0.15 is 15 % of
+        revenue) and those of :class:`ltvforecast.Terms` that are numbers, under their names. Every
+        other column is a covariate (region, tier, certified, joined_on, ...).
     columns : mapping of str to str or None
         Role to column name, where recognition fails. An empty name says there is no such column.
     decimal : {"point", "comma"}
@@ -176,7 +177,7 @@ def _partner_table(
     if "partner_id" in roles:
         found["partner_id"] = _read_ids(reading, roles["partner_id"], trim=trim_ids)
     found["segment"] = _read_segments(reading, roles.get("segment"))
-    for role in ECONOMICS:
+    for role in TERM_COLUMNS:
         if role in roles:
             found[role] = _read_money_term(reading, role, roles[role], decimal=decimal)
     for name in table.table.column_names:
@@ -354,7 +355,7 @@ def _read_money_term(
     else:
         text = parse_text(reading.source.table[column], name=column)
         values, _, bad = numbers_in_text(text, decimal=decimal)
-    share = role == "commission_rate"
+    share = role in SHARES
     reading.refuse_rows(
         f"{role} is not a finite number",
         bad,
@@ -363,14 +364,22 @@ def _read_money_term(
         if share
         else "write a plain number, without signs of currency",
     )
-    reading.refuse_rows(
-        f"{role} is negative", values < 0, column, remedy="write costs as numbers of 0 or more"
-    )
-    if share:
-        reading.refuse_rows(
-            f"{role} is above 1, which is all revenue",
-            values > 1,
-            column,
-            remedy="write it as a share: 0.15 for 15 %",
-        )
+    for text, wrong, remedy in _out_of_range(role, values):
+        reading.refuse_rows(text, wrong, column, remedy=remedy)
     return pd.Series(np.where(bad, np.nan, values))
+
+
+def _out_of_range(role: str, values: FloatArray) -> tuple[tuple[str, BoolArray, str], ...]:
+    """Find what a money term can't be: the finding, its rows, and the remedy."""
+    if role == "discount_rate":
+        wrong = (values <= -1) | (values > 10)
+        return ((f"{role} is no rate a year", wrong, "write 10 % a year as 0.10"),)
+    if role == "commission_months":
+        remedy = "leave the cell empty where commission is paid for good"
+        return ((f"{role} is not above 0", values <= 0, remedy),)
+    negative = (f"{role} is negative", values < 0, "write costs as numbers of 0 or more")
+    if role not in SHARES:
+        return (negative,)
+    whole = "revenue" if role != "clawback_share" else "commission"
+    remedy = "write it as a share: 0.15 for 15 %"
+    return (negative, (f"{role} is above 1, which is all {whole}", values > 1, remedy))

@@ -37,6 +37,7 @@ from ltvforecast.fitting.fit_model import (
     PurchaseModel,
     SpendModel,
 )
+from ltvforecast.fitting.pooling import Pooling
 from ltvforecast.forecast.horizon import parse_horizon
 from ltvforecast.types import DEFAULT_SEED, Horizon, TimeUnit, Transactions
 
@@ -62,6 +63,7 @@ def backtest(
     spend: SpendModel = "gamma-gamma",
     dependence: DependenceChoice = "auto",
     calendar: CalendarChoice = "auto",
+    pooling: Pooling = "partial",
     layers: LayerChoice = "auto",
     draws: int = 1000,
     seed: int = DEFAULT_SEED,
@@ -88,7 +90,7 @@ def backtest(
     partners : PartnerTable, optional
         From :func:`ltvforecast.read_partners`. At each origin only the partners are known that
         had a transaction by then; what the table says of them is what it says today.
-    attribution, time_unit, method, model, spend, dependence, calendar, layers, draws, seed
+    attribution, time_unit, method, model, spend, dependence, calendar, pooling, layers, draws, seed
         As in :func:`ltvforecast.summarize`, :func:`ltvforecast.fit` and
         :func:`ltvforecast.predict`.
     workers : int, optional
@@ -148,6 +150,7 @@ def backtest(
         spend=spend,
         dependence=dependence,
         calendar=calendar,
+        pooling=pooling,
         layers=layers,
         draws=draws,
         seed=seed,
@@ -271,6 +274,7 @@ def _evaluation(
             "spend": settings.spend,
             "dependence": settings.dependence,
             "calendar": settings.calendar if isinstance(settings.calendar, str) else "given",
+            "pooling": settings.pooling,
             "layers": settings.layers,
             "draws": settings.draws,
             "seed": settings.seed,

@@ -193,6 +193,7 @@ def _replayed(
             model=spec.settings.model,
             spend=spec.settings.spend,
             dependence=spec.settings.dependence,
+            pooling=spec.settings.pooling,
             layers="off",
             draws=asked.draws,
             seed=asked.seed,
@@ -228,6 +229,7 @@ def _information(
             model=spec.settings.model,
             spend=spec.settings.spend,
             dependence=spec.settings.dependence,
+            pooling=spec.settings.pooling,
             draws=asked.draws,
             seed=asked.seed,
         )

@@ -145,6 +145,6 @@ def _together(past: Sequence[PastForecast]) -> str:
     if not origins:
         return ""
     return (
-        f" At {len(origins)} of the past dates the customers were too few to tell partners apart: "
-        "all were taken together there."
+        f" At {len(origins)} of the past dates partners were taken together: their customers were "
+        "too few to tell them apart, or partners too many to do so in time."
     )

@@ -43,6 +43,11 @@ MOST_CUSTOMERS = 150_000
 """In larger programmes past forecasts are tried on so many customers, taken at random."""
 
 
+MOST_PARTNERS = 3000
+"""Programmes with more partners take them together at past dates: telling them apart takes minutes
+there, at each date."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastForecast:
     """One window of one past forecast.
@@ -240,7 +245,7 @@ def _from_origin(
             spend=settings.spend,
             dependence=settings.dependence,
             calendar=calendar,
-            pooling=settings.pooling,
+            pooling="complete" if len(summary.partner_ids) > MOST_PARTNERS else settings.pooling,
             on_refusal="together",
             draws=DRAWS,
             seed=settings.seed,

@@ -11,8 +11,9 @@ from ltvforecast.types import FitSettings
 
 __all__ = ["AXES", "ModelSpec", "choices_of", "parse_models"]
 
-AXES = ("method", "model", "spend", "dependence")
-"""Fields of FitSettings in which models may differ; their choices are those of the fields."""
+AXES = ("method", "model", "spend", "dependence", "pooling")
+"""Fields of FitSettings in which models may differ; their choices are those of the fields. Partners
+are pooled completely unless another ``pooling`` is named: information criteria need that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

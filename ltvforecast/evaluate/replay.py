@@ -28,6 +28,7 @@ from ltvforecast.fitting.fit_model import (
     PurchaseModel,
     SpendModel,
 )
+from ltvforecast.fitting.pooling import Pooling
 from ltvforecast.forecast.predict import predict
 from ltvforecast.types import (
     CustomerSummary,
@@ -73,6 +74,7 @@ class ReplaySettings:
     spend: SpendModel
     dependence: DependenceChoice
     calendar: CalendarChoice
+    pooling: Pooling
     layers: LayerChoice
     draws: int
     seed: int
@@ -244,6 +246,7 @@ def _model_forecast(
         spend=settings.spend,
         dependence=settings.dependence,
         calendar=settings.calendar,
+        pooling=settings.pooling,
         acquisition="off",
         layers=settings.layers,
         draws=settings.draws,

@@ -101,7 +101,7 @@ def risk_bands(past: Sequence[SilenceForecast], *, days: float) -> tuple[RiskBan
 
 def _own_part(past: Sequence[SilenceForecast]) -> float:
     """Part of the windows' total length that is not in another window, too."""
-    covered, end = 0, -np.inf
+    covered, end = 0.0, -np.inf
     for each in sorted(past, key=lambda one: one.origin_day):
         until = each.origin_day + each.days
         covered += max(0, until - max(each.origin_day, end))

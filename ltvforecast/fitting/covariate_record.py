@@ -60,7 +60,9 @@ def codings_from(records: Sequence[Mapping[str, Any]]) -> tuple[CovariateCoding,
 
 
 def _coding(record: Mapping[str, Any]) -> CovariateCoding:
-    plain = {name: tuple(cell) if isinstance(cell, list) else cell for name, cell in record.items()}
+    plain: dict[str, Any] = {
+        name: tuple(cell) if isinstance(cell, list) else cell for name, cell in record.items()
+    }
     if record["kind"] in ("category", "yes-no"):
         return CategoryCoding(**plain)
     as_of = plain.pop("as_of")

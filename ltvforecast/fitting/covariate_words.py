@@ -13,8 +13,8 @@ from ltvforecast.types import FloatArray
 __all__ = ["CAUTION", "effect_table", "effect_words"]
 
 CAUTION = (
-    "These factors tell what goes together in the data, not what a change would cause: a partner "
-    "that is made 'certified' need not become like those who are."
+    "These factors tell what goes together in the data, not what a change would cause: to certify "
+    "a partner, say, need not make it like those who are certified."
 )
 """To be said wherever effects are shown."""
 

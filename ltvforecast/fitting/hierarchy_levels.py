@@ -33,8 +33,8 @@ __all__ = [
 
 SD_SCALE = 0.75
 """Of the half-normal prior of the spread of partners: a factor of two is common, of five is not."""
-APART = 1.75
-"""Spread of partners that are fitted apart: their levels may differ by a factor of thirty."""
+APART = 1.25
+"""Spread of partners that are fitted apart: a factor of twelve between two is common."""
 TAU_SCALE = 0.5
 """Of the half-normal prior of the spread of segments."""
 

@@ -166,7 +166,12 @@ def fitted_model(
             diagnostics=_diagnostics(record["diagnostics"]["spend"]),
         ),
         summary=_summary(record, tables),
-        settings=FitSettings(**record["settings"]),
+        settings=FitSettings(
+            **{
+                **record["settings"],
+                "covariates": tuple(record["settings"].get("covariates", ())),
+            }
+        ),
         package_version=record["package_version"],
         checks=_checks(record.get("checks", {"done": (), "left_out": ()})),
         layers=_layers(record.get("layers")),

@@ -13,12 +13,13 @@ import pandas as pd
 import xarray as xr
 
 from ltvforecast.errors import ConfigError, SummaryError
+from ltvforecast.fitting.customer_draws import customer_draws, main_partners
 from ltvforecast.fitting.prior_settings import DEFAULT_PRIORS, Priors
 from ltvforecast.fitting.priors import NormalPrior
 from ltvforecast.fitting.purchase_likelihood import purchase_parameters
 from ltvforecast.fitting.spend_data import amounts_data
 from ltvforecast.fitting.spend_likelihood import spend_parameters
-from ltvforecast.types import DEFAULT_SEED, CustomerSummary, FittedModel, FloatArray, IntArray
+from ltvforecast.types import DEFAULT_SEED, CustomerSummary, FittedModel, FloatArray
 
 __all__ = ["posterior_predictive", "prior_predictive"]
 
@@ -134,10 +135,11 @@ def posterior_predictive(
     both = {**model.purchase.draws, **model.spend.draws}
     there = min(len(values) for values in both.values())
     at = np.rint(np.linspace(0, there - 1, min(draws, there))).astype(np.int64)
-    place = {name: number for number, name in enumerate(model.summary.partner_ids)}
-    home: IntArray = np.array([place[name] for name in rows["partner_id"]], dtype=np.int64)
     used = {name: values[at] for name, values in both.items()}
-    columns = {name: _of_customer(values, home) for name, values in used.items()}
+    chosen = pd.Index(model.summary.customers["customer_id"]).get_indexer(
+        pd.Index(rows["customer_id"])
+    )
+    columns = customer_draws(model, chosen.astype(np.int64), home=main_partners(model), draw=at)
     return _groups(
         posterior=_by_draw({n: v[:, 0] if v.shape[1] == 1 else v for n, v in used.items()}),
         posterior_predictive=_by_customer(simulate_customers(columns, _ages(rows), rng), rows),
@@ -212,10 +214,6 @@ def _ages(rows: pd.DataFrame) -> FloatArray:
 
 def _prior_draws(prior: NormalPrior, draws: int, rng: np.random.Generator) -> FloatArray:
     return np.asarray(rng.normal(prior.mean, prior.sd, size=(draws, len(prior.mean))))
-
-
-def _of_customer(values: FloatArray, home: IntArray) -> FloatArray:
-    return values if values.shape[1] == 1 else values[:, home]
 
 
 def _by_draw(parameters: Mapping[str, FloatArray]) -> xr.Dataset:

@@ -107,8 +107,11 @@ def _newness(summary: CustomerSummary, purchase: PurchaseFit) -> Newness:
         name: purchase.point.get(name, float(np.median(purchase.draws[name])))
         for name in ("r", "alpha", "a", "b")
     }
+    x, t_x, T = (customers[name].to_numpy(np.float64) for name in ("frequency", "recency", "T"))
     return judge_newness(
-        *(customers[name].to_numpy(np.float64) for name in ("frequency", "recency", "T")),
+        x,
+        t_x,
+        T,
         point,
         first_day=_first_day(summary),
     )

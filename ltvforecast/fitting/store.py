@@ -225,4 +225,5 @@ def _read_table(path: Path) -> pd.DataFrame:
     """Read a table; yes, no and unknown stay what they are where users told them."""
     told = path.stem in ("partner_table", "customer_covariates")
     mapper = {pa.bool_(): pd.BooleanDtype()}.get if told else None
-    return pq.read_table(path).to_pandas(types_mapper=mapper)
+    table: pd.DataFrame = pq.read_table(path).to_pandas(types_mapper=mapper)
+    return table

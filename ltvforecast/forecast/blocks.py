@@ -134,7 +134,7 @@ def _simulate_slice(
     customers = Customers(*(values[place] for values in programme.customers))
     draws = programme.parameters.of(place)
     p_alive, p_buy = _probabilities(customers, draws, programme.clock.edges[:, -1])
-    alive_purchases, alive_discounted = _given_alive(programme.expected, customers, draws)
+    alive_purchases, alive_discounted = _given_alive(programme.expected, customers, draws, place)
     purchases = p_alive * alive_purchases
     factor = np.ones(p_alive.shape)
     if programme.dependence is not None:
@@ -179,11 +179,14 @@ def _simulate_slice(
 
 
 def _given_alive(
-    expected: ExpectedPurchases | PartnerPurchases, customers: Customers, draws: Draws
+    expected: ExpectedPurchases | PartnerPurchases,
+    customers: Customers,
+    draws: Draws,
+    place: slice,
 ) -> tuple[FloatArray, FloatArray]:
-    """Expected purchases of these customers given alive, plain and discounted."""
+    """Give these customers' expected purchases given alive, plain and discounted."""
     if isinstance(expected, PartnerPurchases):
-        return expected.purchases(customers.x, customers.T, draws)
+        return expected.purchases(customers.x, customers.T, draws, place)
     return expected.purchases(customers.x, customers.T)
 
 

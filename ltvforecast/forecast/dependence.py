@@ -85,7 +85,7 @@ class SpendFactors:
         -------
         float64 array
         """
-        r, _, _, _, p, q, _ = (self.point[name] for name in ("r", "alpha", "a", "b", *"pqv"))
+        p, q = self.point["p"], self.point["q"]
         x, t_x, T, n, total = customers
         alpha, v, alive = self._scales(customers, place)
         tables, row_x = self._tables(x, place)

@@ -29,7 +29,6 @@ from ltvforecast.types import FloatArray
 
 __all__ = [
     "ProgrammeMoney",
-    "accrual_columns",
     "add_programmes",
     "money_columns",
     "money_notes",
@@ -121,26 +120,6 @@ def money_notes(money: PartnerMoney, terms: PartnerTerms) -> tuple[str, ...]:
             words.append("it is expected to cost more than it earns")
         told.append("; ".join(words))
     return tuple(told)
-
-
-def accrual_columns(
-    commission_by_period: FloatArray, *, levels: Sequence[int]
-) -> dict[str, FloatArray]:
-    """Build the columns of the commission owed for each period: what finance must accrue.
-
-    Parameters
-    ----------
-    commission_by_period : float64 array, shape (draw, partner, period)
-    levels : sequence of int
-
-    Returns
-    -------
-    dict of str to float64 array, shape (partner x period,)
-        ``commission`` and its intervals, partner after partner, as in ``periods.csv``. Seen from
-        the partner's side it is its recurring income.
-    """
-    flat = commission_by_period.reshape(len(commission_by_period), -1)
-    return interval_columns("commission", flat, levels)
 
 
 def programme_money(money: PartnerMoney, terms: PartnerTerms) -> ProgrammeMoney:

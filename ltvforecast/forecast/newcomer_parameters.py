@@ -51,7 +51,7 @@ class NewcomerParameters:
     def law(self, group: int) -> Law:
         """Take the parameters of one group, each of shape (draw,)."""
         own = (values[group if len(values) > 1 else 0] for values in self.draws)
-        return Law(*(np.ascontiguousarray(values) for values in own), self.first_factor)
+        return Law._make([*(np.ascontiguousarray(each) for each in own), self.first_factor])
 
     def pairing(self, law: Law) -> Pairing:
         """Tabulate the quantiles of rate and spend level, where the two are related."""

@@ -220,21 +220,17 @@ def _simulate_draw(
     used: int,
 ) -> tuple[IntArray, int, float, float]:
     """Simulate ``drawn`` of the customers of one draw; give what they bring, and its square."""
-    edges, days, target = timing.clock, timing.days, timing.target
+    edges, target = timing.clock, timing.target
     row = m if len(edges) > 1 else 0
     pieces = edges.shape[1] - 1
-    horizon = edges[row, pieces]
-    r, alpha, a, b = law.r[m], law.alpha[m], law.a[m], law.b[m]
-    p, q, v, zero = law.p[m], law.q[m], law.v[m], law.zero_share[m]
-    first_factor, asked = law.first_factor[m], terms.eligible_days >= 0.0
-    paired = len(pairing.rho) > 0
-    rho = pairing.rho[m] if paired else 0.0
+    r, alpha, p, q, v = law.r[m], law.alpha[m], law.p[m], law.q[m], law.v[m]
+    zero, first_factor = law.zero_share[m], law.first_factor[m]
+    rho = pairing.rho[m] if len(pairing.rho) > 0 else 0.0
     least = p * v / terms.highest_spend
-    novelty, concentration, own = terms.novelty, terms.concentration, terms.partner
     revenue, first_revenue, eligible = brought.revenue, brought.first_revenue, brought.eligible
     bought = np.zeros(pieces, dtype=np.int64)
-    parts, base, cumulative = np.zeros(2, dtype=np.int64), np.empty(2), np.empty(2)
-    base[0], base[1] = 1.0 - novelty, novelty
+    shares = np.empty((2, 2))
+    shares[0, 0], shares[0, 1] = 1.0 - terms.novelty, terms.novelty
     novel, reach = np.zeros((2, MOST_NOVEL + 1), dtype=np.int64), np.empty(MOST_NOVEL + 1)
     worth = square = 0.0
     seen = done = 0
@@ -244,75 +240,130 @@ def _simulate_draw(
         for _ in range(done, upto):
             when = lived[k] * stream.random()
             birth = edges[row, k] + when * (edges[row, k + 1] - edges[row, k])
-            if paired:
-                score = stream.standard_normal()
-                pace = np.exp(_quantile(pairing.log_rate, m, score)) / alpha
-                level = _paired_level(stream, pairing.log_spend, m, rho, score, least)
-                gap = stream.standard_exponential() / pace
-            else:
-                level = _spend_level(stream, q, least)
-                gap = alpha * np.expm1(-np.log1p(-stream.random()) / r)
-                pace = 0.0
+            level, gap, pace = _nature(stream, pairing, m, rho, r, alpha, q, least)
             scale = v / (level * terms.quantum)
-            one = 0.0
+            money = 0
             if zero <= 0.0 or stream.random() >= zero:
                 money = max(_whole(stream.standard_gamma(p) * scale * first_factor), 1)
                 first_revenue[m, target[k]] += money
                 revenue[m, target[k]] += money
-                one += money
-                if asked:
+                if terms.eligible_days >= 0.0:
                     eligible[m, target[k]] += money
-            if birth + gap < horizon:
-                if not paired:
+            one = float(money)
+            if birth + gap < edges[row, pieces]:
+                if pace <= 0.0:
                     pace = stream.standard_gamma(r + 1.0) / (alpha + gap)
                 begin, end, number = _repeats(
-                    stream, birth + gap, pace, a, b, edges, row, k, bought
+                    stream, birth + gap, pace, law.a[m], law.b[m], edges, row, k, bought
                 )
-                last, share = pieces, 1.0
-                if asked:
-                    start = days[k] + when * (days[k + 1] - days[k])
-                    last, share = _limit(days, k, start, start + terms.eligible_days)
-                if novelty > 0.0:
-                    _draw_shares(stream, base, concentration, number, cumulative)
-                    reach[0] = -1.0
-                for j in range(begin, end):
-                    if bought[j] == 0:
-                        continue
-                    places = 1
-                    visits[0, 0], visits[1, 0] = own, bought[j]
-                    if novelty > 0.0:
-                        _split(stream, bought[j], cumulative, parts)
-                        visits[1, 0] = parts[0]
-                        places = _novel_places(
-                            stream, parts[1], concentration * novelty, novel, reach,
-                            terms.programme, visits, places,
-                        )  # fmt: skip
-                    for n in range(places):
-                        paid = _thin(stream, visits[1, n], zero)
-                        if paid == 0:
-                            continue
-                        money = max(_whole(stream.standard_gamma(p * paid) * scale), 1)
-                        one += money
-                        part = 0
-                        if asked and j < last:
-                            part = money
-                        elif asked and j == last:
-                            part = _eligible_part(side_stream, money, paid, p, share)
-                        if visits[0, n] == own:
-                            revenue[m, target[j]] += money
-                            eligible[m, target[j]] += part
-                        else:
-                            if used == away.shape[1]:
-                                away = _longer(away)
-                            away[0, used], away[1, used], away[2, used] = (
-                                visits[0, n], m, target[j],
-                            )  # fmt: skip
-                            away[3, used], away[4, used] = money, part
-                            used += 1
+                reach[0] = -1.0
+                if terms.novelty > 0.0:
+                    _draw_shares(stream, shares[0], terms.concentration, number, shares[1])
+                away, used, later = _pay(
+                    stream, side_stream, m, k, when, begin, end, p, zero, scale,
+                    timing, terms, brought, bought, shares[1], novel, reach, visits, away, used,
+                )  # fmt: skip
+                one += later
             worth += one
             square += one * one
         done = upto
     return away, used, worth, square
+
+
+@_compiled
+def _nature(
+    stream: np.random.Generator,
+    pairing: Pairing,
+    m: int,
+    rho: float,
+    r: float,
+    alpha: float,
+    q: float,
+    least: float,
+) -> tuple[float, float, float]:
+    """Draw spend level nu v, time to the next purchase, and the rate: 0 if it is still to draw."""
+    if len(pairing.rho) > 0:
+        score = stream.standard_normal()
+        pace = max(np.exp(_quantile(pairing.log_rate, m, score)) / alpha, 1e-300)
+        level = _paired_level(stream, pairing.log_spend, m, rho, score, least)
+        return level, stream.standard_exponential() / pace, pace
+    level = _spend_level(stream, q, least)
+    return level, alpha * np.expm1(-np.log1p(-stream.random()) / r), 0.0
+
+
+@_compiled
+def _pay(
+    stream: np.random.Generator,
+    side_stream: np.random.Generator,
+    m: int,
+    piece: int,
+    when: float,
+    begin: int,
+    end: int,
+    p: float,
+    zero: float,
+    scale: float,
+    timing: Timing,
+    terms: Terms,
+    brought: Brought,
+    bought: IntArray,
+    cumulative: FloatArray,
+    novel: IntArray,
+    reach: FloatArray,
+    visits: IntArray,
+    away: IntArray,
+    used: int,
+) -> tuple[IntArray, int, float]:
+    """Pay for a customer's repeat purchases, here and elsewhere; give the money in all."""
+    days, target, own, asked = timing.days, timing.target, terms.partner, terms.eligible_days >= 0.0
+    last, share, paid_in_all = len(bought), 1.0, 0.0
+    if asked:
+        start = days[piece] + when * (days[piece + 1] - days[piece])
+        last, share = _limit(days, piece, start, start + terms.eligible_days)
+    for j in range(begin, end):
+        if bought[j] == 0:
+            continue
+        places = _places(stream, bought[j], terms, cumulative, novel, reach, visits)
+        for n in range(places):
+            paid = _thin(stream, visits[1, n], zero)
+            if paid == 0:
+                continue
+            money = max(_whole(stream.standard_gamma(p * paid) * scale), 1)
+            paid_in_all += money
+            part = money if asked and j < last else 0
+            if asked and j == last:
+                part = _eligible_part(side_stream, money, paid, p, share)
+            if visits[0, n] == own:
+                brought.revenue[m, target[j]] += money
+                brought.eligible[m, target[j]] += part
+                continue
+            if used == away.shape[1]:
+                away = _longer(away)
+            away[0, used], away[1, used], away[2, used] = visits[0, n], m, target[j]
+            away[3, used], away[4, used] = money, part
+            used += 1
+    return away, used, paid_in_all
+
+
+@_compiled
+def _places(
+    stream: np.random.Generator,
+    count: int,
+    terms: Terms,
+    cumulative: FloatArray,
+    novel: IntArray,
+    reach: FloatArray,
+    visits: IntArray,
+) -> int:
+    """Fill in at which partners so many purchases are made; give how many entries there are."""
+    visits[0, 0], visits[1, 0] = terms.partner, count
+    if terms.novelty <= 0.0:
+        return 1
+    parts = np.zeros(2, dtype=np.int64)
+    _split(stream, count, cumulative, parts)
+    visits[1, 0] = parts[0]
+    concentration = terms.concentration * terms.novelty
+    return _novel_places(stream, parts[1], concentration, novel, reach, terms.programme, visits, 1)
 
 
 @_compiled

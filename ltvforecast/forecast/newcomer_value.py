@@ -68,7 +68,7 @@ def expected_new_customer_value(
     draws: int = 1000,
     seed: int = DEFAULT_SEED,
 ) -> FloatArray:
-    """Expected revenue of one new customer: its first purchase, and what follows.
+    """Work out the expected revenue of one new customer: its first purchase, and what follows.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def expected_new_customer_value(
 
 
 def expected_repeats(law: Law, horizon: FloatArray, *, delta: float = 0.0) -> FloatArray:
-    """Expected (discounted) repeat purchases of a new customer.
+    """Work out the expected (discounted) repeat purchases of a new customer.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def _repeats(law: Law, horizon: FloatArray, delta: float) -> FloatArray:
 
 
 def first_and_later_spend(law: Law, highest_spend: float) -> tuple[FloatArray, FloatArray]:
-    """Expected value of the first purchase, and of a later one, each of shape (draw,).
+    """Work out the expected value of the first purchase, and of a later one, each (draw,).
 
     Parameters
     ----------

@@ -145,7 +145,7 @@ def simulate_newcomers(
     draws: int,
     seed: int,
     quantum: float,
-    eligible_days: float | None = None,
+    eligible_days: float | FloatArray | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Newcomers:
@@ -161,8 +161,9 @@ def simulate_newcomers(
         A partner meets the same random numbers whatever the other partners are.
     quantum : float
         Money in one quantum, a power of two.
-    eligible_days : float, optional
-        Count the revenue within so many days of a customer's first purchase apart.
+    eligible_days : float or float64 array of shape (partner,), optional
+        Count the revenue within so many days of a customer's first purchase apart; of each
+        customer by the days of its acquiring partner.
     workers : int, optional
         Threads; by default one for each processor, at most 8. Changes no number.
     progress : callable, optional
@@ -191,7 +192,13 @@ def simulate_newcomers(
     reason = why_no_newcomers(model)
     fit = model.acquisition
     if reason or fit is None:
-        return _nobody(model, len(periods), draws, quantum, reason, eligible_days is not None)
+        return _nobody(
+            model,
+            (len(model.summary.partner_ids), draws, len(periods)),
+            quantum=quantum,
+            reason=reason,
+            eligible=eligible_days is not None,
+        )
     plan = plan_acquisition(fit, periods.edges_days, seed=seed, draws=draws)
     stage = _stage(
         model, plan, periods=periods, draws=draws, quantum=quantum, eligible_days=eligible_days
@@ -222,6 +229,7 @@ class _Stage:
     shared: tuple[Law, FloatArray] | None
     pairing: Pairing | None
     paired: PairedSpend | None
+    eligible_days: FloatArray
     customers: IntArray
     revenue: IntArray
     first_revenue: IntArray
@@ -243,7 +251,7 @@ def _stage(
     periods: Periods,
     draws: int,
     quantum: float,
-    eligible_days: float | None,
+    eligible_days: float | FloatArray | None,
 ) -> _Stage:
     summary = model.summary
     inner = Periods(starts=periods.starts, ends=periods.ends, edges_days=plan.days)
@@ -268,11 +276,15 @@ def _stage(
             float(summary.allocation.concentration),
             quantum,
             parameters.highest_spend,
-            -1.0 if eligible_days is None else float(eligible_days),
+            -1.0,
         ),
         shared=None if parameters.groups > 1 else (law, _later(law, timing, paired)),
         pairing=parameters.pairing(law) if parameters.shared_shapes else None,
         paired=paired,
+        eligible_days=np.broadcast_to(
+            np.float64(-1.0) if eligible_days is None else np.asarray(eligible_days, np.float64),
+            (partners,),
+        ),
         customers=large.new(),
         revenue=large.new(),
         first_revenue=large.new(),
@@ -304,10 +316,7 @@ class _Arrays:
 
 
 def _later(law: Law, timing: Timing, paired: PairedSpend | None) -> FloatArray:
-    """Expected repeat purchases until the end, in multiples of mean spend, (draw, piece).
-
-    Of customers who arrive evenly in each piece.
-    """
+    """Work out expected repeat purchases of who arrives evenly in each piece, (draw, piece)."""
     edges = timing.clock
     start, width, end = edges[:, :-1], np.diff(edges, axis=1), edges[:, -1:]
     left = np.concatenate([end - start - place * width for place in _PLACES], axis=1)
@@ -335,7 +344,8 @@ def _simulate_partner(stage: _Stage, place: int) -> None:
     pairing = stage.parameters.pairing(law) if stage.pairing is None else stage.pairing
     counts = came.counts.astype(np.int64)
     shape = stage.revenue.shape[1:]
-    brought = Brought(*(np.zeros(shape, dtype=np.int64) for _ in range(3)), np.zeros(shape[0]))
+    money = [np.zeros(shape, dtype=np.int64) for _ in range(3)]
+    brought = Brought(money[0], money[1], money[2], np.zeros(shape[0]))
     away = simulate_newcomers_of(
         _stream(stage.plan.seed, _VALUE_STREAM, name),
         _stream(stage.plan.seed, _SIDE_STREAM, name),
@@ -344,7 +354,7 @@ def _simulate_partner(stage: _Stage, place: int) -> None:
         law,
         stage.timing,
         pairing,
-        stage.terms._replace(partner=place),
+        stage.terms._replace(partner=place, eligible_days=float(stage.eligible_days[place])),
         brought,
     )
     np.add.at(stage.customers[place].T, stage.timing.target, counts.T)
@@ -357,7 +367,7 @@ def _simulate_partner(stage: _Stage, place: int) -> None:
 def _expectations(
     stage: _Stage, came: Acquired, law: Law, later: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Customers, revenue kept, revenue that goes anywhere, and revenue given the counts (draw,)."""
+    """Expect customers, revenue kept, revenue that goes anywhere, and revenue given the counts."""
     first, each = first_and_later_spend(law, stage.parameters.highest_spend)
     first, each = first / stage.terms.quantum, each / stage.terms.quantum
     customers = came.expected.sum(axis=1)
@@ -425,7 +435,7 @@ def _check(stage: _Stage, *, draws: int, reliable: bool) -> dict[str, object]:
     spread = float(np.std(difference, ddof=1)) if draws > 1 else 0.0
     checked = reliable and draws >= 30 and spread > 0
     z = float(difference.mean() / (spread / np.sqrt(draws))) if checked else 0.0
-    found = {
+    found: dict[str, object] = {
         "simulated": float(simulated.mean()) * stage.terms.quantum,
         "closed_form": float(stage.given.mean()) * stage.terms.quantum,
         "z": z,
@@ -443,11 +453,15 @@ def _check(stage: _Stage, *, draws: int, reliable: bool) -> dict[str, object]:
 
 
 def _nobody(
-    model: FittedModel, periods: int, draws: int, quantum: float, reason: str, eligible: bool
+    model: FittedModel,
+    shape: tuple[int, int, int],
+    *,
+    quantum: float,
+    reason: str,
+    eligible: bool,
 ) -> Newcomers:
-    partners = len(model.summary.partner_ids)
-    none = np.broadcast_to(np.int64(0), (partners, draws, periods))
-    zero = np.broadcast_to(np.float64(0.0), (partners, draws))
+    none = np.broadcast_to(np.int64(0), shape)
+    zero = np.broadcast_to(np.float64(0.0), shape[:2])
     return Newcomers(
         forecast=False,
         reason=reason,
@@ -457,7 +471,7 @@ def _nobody(
         revenue=none,
         first_revenue=none,
         eligible=none if eligible else None,
-        p_acquiring=np.zeros(partners),
+        p_acquiring=np.zeros(shape[0]),
         life_days=zero,
         expected_customers=zero,
         expected_revenue=zero,

@@ -193,7 +193,7 @@ def _main_partners(model: FittedModel) -> IntArray:
             expected="main partners out of the summary's partner_ids",
             remedy="summarise and fit again, or load another model",
         )
-    return home.to_numpy(dtype=np.int64)
+    return np.asarray(home.to_numpy(), dtype=np.int64)
 
 
 def _effects(found: CovariateEffects, order: IntArray, count: int) -> EffectDraws | None:

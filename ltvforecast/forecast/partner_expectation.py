@@ -35,6 +35,9 @@ TOLERANCE = 1e-6
 """Of the interpolated logarithm along each variable, between the nodes."""
 QUADRATURE_NODES = 16
 TRIAL_DRAWS = 12
+MOST_KNOWN = 8_000_000
+"""Numbers of customers times draws that are evaluated at once and kept: 128 MB."""
+_PIECE = 256
 _BETWEEN = 11
 _SAME = 1e-12
 """Parameters that differ by no more, relatively, are shared."""
@@ -49,6 +52,7 @@ class Future:
     lag: DiscountLag | None
 
     def of_draws(self, some: IntArray) -> Future:
+        """Take some of the draws."""
         lag = self.lag
         if lag is not None:
             lag = DiscountLag(lag.times[:, some], lag.weights[:, some])
@@ -97,7 +101,7 @@ class _Table:
             at = _scaled(np.log(x), *self.log_x)
             degree = np.arange(len(self.coefficients))
             weight = np.cos(degree * np.arccos(at)[:, None])
-        return chebyshev_sums(self.coefficients, rows, weight, u, w)
+        return np.asarray(chebyshev_sums(self.coefficients, rows, weight, u, w))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +115,17 @@ class PartnerPurchases:
         None where the formula itself is evaluated.
     tables : tuple of _Table
         For low and for high frequencies.
+    known : tuple of float64 array, shape (n_customers, draw), or None
+        Plain and discounted, where customers are so few that all are evaluated at once.
     """
 
     future: Future
     box: _Box | None
-    tables: tuple[_Table | None, _Table | None]
+    tables: tuple[_Table | None, _Table | None] = (None, None)
+    known: tuple[FloatArray, FloatArray] | None = None
 
     def purchases(
-        self, x: FloatArray, T: FloatArray, draws: Draws
+        self, x: FloatArray, T: FloatArray, draws: Draws, place: slice
     ) -> tuple[FloatArray, FloatArray]:
         """Give expected purchases given alive.
 
@@ -128,11 +135,15 @@ class PartnerPurchases:
             Among those the tables were made for.
         draws : Draws
             Their parameters, each of shape (customer, draw) or (1, draw).
+        place : slice
+            Their places among those the tables were made for.
 
         Returns
         -------
         plain, discounted : float64 array, shape (customer, draw)
         """
+        if self.known is not None:
+            return self.known[0][place], self.known[1][place]
         if self.box is None:
             return expected_by_formula(x, T, draws, self.future)
         u = _scaled(np.log(draws.alpha + T[:, None]), *self.box.u)
@@ -177,14 +188,14 @@ def tabulate_partner_purchases(
     -----
     Tables cost the same whatever the number of partners and customers. Their degrees are raised
     until the logarithm is met to 1e-6 along each variable, the others being at the ends and in the
-    middle of their range; together it is met to 1e-5, far below what is uncertain in a draw. Discounting is a factor, whose logarithm is a polynomial of lower
-    degree on the same range; its coefficients are added.
+    middle of their range; together it is met to 1e-5, far below what is uncertain in a draw.
+    Discounting is a factor, whose logarithm is a polynomial of lower degree on the same range; its
+    coefficients are added.
     """
     future = Future(horizon=np.atleast_1d(horizon), discount=discount, lag=lag)
     box = _box(T, parameters)
-    by_formula = PartnerPurchases(future=future, box=None, tables=(None, None))
     if box is None:
-        return by_formula
+        return _by_formula(x, T, parameters, future)
     few, many = np.unique(x[x < EXACT_BELOW]), x[x >= EXACT_BELOW]
     plans = (
         _plan(few, box, future, exact=True) if len(few) else None,
@@ -192,9 +203,23 @@ def tabulate_partner_purchases(
     )
     nodes = sum(plan.cost for plan in plans if plan is not None)
     if len(x) < nodes and lag is None:
-        return by_formula
+        return _by_formula(x, T, parameters, future)
     low, high = (None if plan is None else _table(plan, box, future) for plan in plans)
     return PartnerPurchases(future=future, box=box, tables=(low, high))
+
+
+def _by_formula(
+    x: FloatArray, T: FloatArray, parameters: CustomerParameters, future: Future
+) -> PartnerPurchases:
+    """Evaluate all customers now if they are few: a call of the formula costs a millisecond."""
+    draws = parameters.draws.r.shape[1]
+    if len(x) * draws > MOST_KNOWN:
+        return PartnerPurchases(future=future, box=None)
+    known = np.empty((2, len(x), draws))
+    for first in range(0, len(x), _PIECE):
+        piece = slice(first, first + _PIECE)
+        known[:, piece] = expected_by_formula(x[piece], T[piece], parameters.of(piece), future)
+    return PartnerPurchases(future=future, box=None, known=(known[0], known[1]))
 
 
 def expected_by_formula(
@@ -272,7 +297,7 @@ def _plan(x: FloatArray, box: _Box, future: Future, *, exact: bool) -> _Plan:
     log_x = (float(np.log(x.min())), float(np.log(x.max()))) if not exact else (0.0, 0.0)
     ends = np.unique([x.min(), x.max()])
 
-    def counts(discounted: bool) -> tuple[int, int, int]:
+    def counts(*, discounted: bool) -> tuple[int, int, int]:
         def values(at_x: FloatArray, z_u: FloatArray, z_w: FloatArray) -> FloatArray:
             return _on_grid(at_x, (z_u, z_w), trial, its_future, factor=discounted)
 

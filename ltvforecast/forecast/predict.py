@@ -38,6 +38,7 @@ from ltvforecast.forecast.roll_up import GroupDraws, RollUp, programme_of, roll_
 from ltvforecast.forecast.self_check import check_simulation
 from ltvforecast.forecast.terms import resolve_terms
 from ltvforecast.forecast.totals import simulated_totals, whole_number
+from ltvforecast.forecast.value import earned_rates
 from ltvforecast.formulas.clock import DAYS_PER_UNIT
 from ltvforecast.types import (
     CustomerSummary,
@@ -320,20 +321,14 @@ def _new_customer_words(facts: Mapping[str, object]) -> tuple[str, ...]:
 def _earned_rates(rolled: RollUp, terms: PartnerTerms) -> FloatArray:
     """Margin less commission of each partner, for the worth of single customers.
 
-    Commission that is no flat share of a customer's revenue counts with the partner's average.
+    Where the worth is not proportional to revenue, commission counts with the partner's average.
     """
+    flat = earned_rates(terms)
     revenue = rolled.partners.future_revenue.mean(axis=0)
     paid = rolled.partners.commission.mean(axis=0)
     share = terms.commission * (1.0 - terms.clawback_share * terms.refund_share)
-    uneven = (
-        np.array([bool(tiers) for tiers in terms.tiers])
-        | terms.first_order_only
-        | np.isfinite(terms.commission_months)
-        | np.isfinite(terms.commission_cap)
-        | (terms.bounty > 0)
-    )
-    np.divide(paid, revenue, out=share, where=uneven & (revenue > 0))
-    return np.asarray(terms.margin * (1.0 - terms.refund_share) - share)
+    np.divide(paid, revenue, out=share, where=revenue > 0)
+    return np.where(np.isnan(flat), terms.margin * (1.0 - terms.refund_share) - share, flat)
 
 
 def _correction(model: FittedModel, spec: ForecastSpec) -> float:

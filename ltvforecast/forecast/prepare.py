@@ -22,7 +22,14 @@ from ltvforecast.forecast.partner_expectation import (
     expected_by_formula,
     tabulate_partner_purchases,
 )
-from ltvforecast.forecast.records import Clock, Customers, Destinations, DiscountLag, Draws
+from ltvforecast.forecast.records import (
+    Clock,
+    Customers,
+    Destinations,
+    DiscountLag,
+    Draws,
+    Eligible,
+)
 from ltvforecast.forecast.streams import BucketOrder, order_by_bucket
 from ltvforecast.forecast.value import daily_discount, earned_rate
 from ltvforecast.formulas.clock import DAYS_PER_UNIT, operational_history
@@ -113,11 +120,18 @@ def prepare_programme(
         seed=spec.seed,
         results=np.zeros((len(summary), len(result_columns(spec.levels)))),
         variances=np.zeros((len(summary), 2)),
-        eligible=None
-        if eligible_until is None
-        else eligible_periods(model, periods, eligible_until[places.order]),
+        eligible=_eligible(model, periods, eligible_until, places.order),
     )
     return programme, places.order
+
+
+def _eligible(
+    model: FittedModel, periods: Periods, until: FloatArray | None, order: IntArray
+) -> Eligible | None:
+    if until is None:
+        return None
+    found = eligible_periods(model, periods, until)
+    return Eligible(found.period[order], found.share[order])
 
 
 def _check_summary(model: FittedModel) -> None:

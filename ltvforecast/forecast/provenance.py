@@ -8,7 +8,9 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
+import pandas as pd
 
+from ltvforecast.economics_types import TERM_COLUMNS
 from ltvforecast.forecast.economics_file import economics_record
 from ltvforecast.forecast.horizon import Periods
 from ltvforecast.forecast.layers import choose_estimate
@@ -96,6 +98,7 @@ def build_provenance(
         },
         **{name: _fit_facts(fit, average) for name, fit in fits},
         "economics": economics_record(spec.economics),
+        "partner_terms": _told_terms(summary.partner_table),
         "draws": spec.draws,
         "levels": list(spec.levels),
         "seed": spec.seed,
@@ -108,6 +111,15 @@ def build_provenance(
         "dependence": _dependence_facts(model),
         "calendar": _calendar_facts(model.calendar),
     }
+
+
+def _told_terms(table: pd.DataFrame | None) -> list[str]:
+    """Name the money terms that the partner table gives for some partner."""
+    if table is None:
+        return []
+    return [
+        term for name, term in TERM_COLUMNS.items() if name in table and table[name].notna().any()
+    ]
 
 
 def _calendar_facts(calendar: Calendar) -> dict[str, object]:
@@ -160,9 +172,7 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def _fit_facts(
-    fit: PurchaseFit | SpendFit, average: Mapping[str, FloatArray]
-) -> dict[str, object]:
+def _fit_facts(fit: PurchaseFit | SpendFit, average: Mapping[str, FloatArray]) -> dict[str, object]:
     facts: dict[str, object] = {"model": fit.model}
     if isinstance(fit, SpendFit):
         facts["first_purchase"] = fit.first_purchase

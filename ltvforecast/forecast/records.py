@@ -161,6 +161,7 @@ def new_totals(
     -------
     Totals
     """
+
     def by_period(name: str) -> IntArray:
         shape = (partners, draws, periods)
         if folder is None:

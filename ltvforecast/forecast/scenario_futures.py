@@ -13,7 +13,7 @@ import numpy as np
 
 from ltvforecast.engines.local import available_workers, run_blocks
 from ltvforecast.errors import ForecastError
-from ltvforecast.forecast.blocks import SLICE, Programme, _probabilities
+from ltvforecast.forecast.blocks import SLICE, Programme, _eligible, _probabilities
 from ltvforecast.forecast.records import Customers
 from ltvforecast.forecast.scenario_kernel import (
     Futures,
@@ -22,7 +22,7 @@ from ltvforecast.forecast.scenario_kernel import (
     Segments,
     simulate_pair,
 )
-from ltvforecast.forecast.streams import bucket_blocks, open_stream
+from ltvforecast.forecast.streams import bucket_blocks, open_side_stream, open_stream
 from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["Behaviour", "cut_segments", "simulated_pair"]
@@ -133,7 +133,8 @@ def simulated_pair(
     )
     blocks = bucket_blocks(programme.bucket_start, max(1, len(behaviour.concerned) // BLOCKS))
     threads = min(available_workers(), MAX_WORKERS) if workers is None else workers
-    with _tallies(min(threads, len(blocks)), shape) as tallies:
+    counted = programme.eligible is not None
+    with _tallies(min(threads, len(blocks)), shape, eligible=counted) as tallies:
         run_blocks(
             partial(_simulate_block, programme=programme, behaviour=behaviour, futures=futures),
             blocks,
@@ -150,25 +151,36 @@ def simulated_pair(
 
 
 @contextmanager
-def _tallies(count: int, shape: tuple[int, int, int]) -> Iterator[list[PairTotals]]:
+def _tallies(
+    count: int, shape: tuple[int, int, int], *, eligible: bool
+) -> Iterator[list[PairTotals]]:
     """Make totals for each worker, in files of a temporary folder if they are large."""
-    draws = shape[1]
+    each = 4 if eligible else 2
 
-    def totals(base: IntArray, changed: IntArray) -> PairTotals:
-        return PairTotals(base, changed, np.zeros((2, draws), dtype=np.int64), np.zeros((2, draws)))
+    def totals(arrays: IntArray) -> PairTotals:
+        return PairTotals(
+            base=arrays[0],
+            changed=arrays[1],
+            purchases=np.zeros((2, shape[1]), dtype=np.int64),
+            size=np.zeros((2, shape[1])),
+            eligible=arrays[2:] if eligible else np.zeros((0, 0, 0, 0), dtype=np.int64),
+        )
 
-    if 2 * count * int(np.prod(shape)) * 8 <= LARGEST_IN_MEMORY:
-        pairs = np.zeros((count, 2, *shape), dtype=np.int64)
-        yield [totals(base, changed) for base, changed in pairs]
+    if each * count * int(np.prod(shape)) * 8 <= LARGEST_IN_MEMORY:
+        yield [totals(np.zeros((each, *shape), dtype=np.int64)) for _ in range(count)]
         return
     with tempfile.TemporaryDirectory(prefix="ltvforecast-", ignore_cleanup_errors=True) as folder:
-        files = [
-            np.memmap(
-                Path(folder) / f"totals-{number}.bin", dtype=np.int64, mode="w+", shape=shape
-            ).view(np.ndarray)
-            for number in range(2 * count)
+        yield [
+            totals(
+                np.memmap(
+                    Path(folder) / f"totals-{number}.bin",
+                    dtype=np.int64,
+                    mode="w+",
+                    shape=(each, *shape),
+                ).view(np.ndarray)
+            )
+            for number in range(count)
         ]
-        yield [totals(*files[2 * number : 2 * number + 2]) for number in range(count)]
 
 
 def _simulate_block(
@@ -183,16 +195,19 @@ def _simulate_block(
         first, last = programme.bucket_start[bucket : bucket + 2]
         if first == last:
             continue
-        stream = open_stream(programme.seed, bucket)
+        streams = (
+            open_stream(programme.seed, bucket),
+            open_side_stream(programme.seed, bucket),
+        )
         for begin in range(first, last, SLICE):
             place = slice(begin, min(begin + SLICE, last))
             _simulate_slice(
-                stream, place, totals, programme=programme, behaviour=behaviour, futures=futures
+                streams, place, totals, programme=programme, behaviour=behaviour, futures=futures
             )
 
 
 def _simulate_slice(
-    stream: np.random.Generator,
+    streams: tuple[np.random.Generator, np.random.Generator],
     place: slice,
     totals: PairTotals,
     *,
@@ -211,7 +226,7 @@ def _simulate_slice(
     if programme.dependence is not None:
         factor = programme.dependence.of(customers, place)
     simulate_pair(
-        stream,
+        streams[0],
         customers,
         place.start,
         concerned,
@@ -222,6 +237,8 @@ def _simulate_slice(
         programme.highest_spend,
         Likely(p_alive, p_buy, factor),
         totals,
+        _eligible(programme.eligible, place),
+        streams[1],
     )
 
 

@@ -28,12 +28,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ltvforecast.forecast.records import Customers, Destinations, Draws
+from ltvforecast.forecast.records import Customers, Destinations, Draws, Eligible
 from ltvforecast.forecast.simulate import (
     LARGEST_MEAN,
     MOST_NOVEL,
     _compiled,
     _draw_shares,
+    _eligible_part,
     _first_time,
     _known_places,
     _novel_places,
@@ -89,13 +90,16 @@ class PairTotals(NamedTuple):
     """Revenue of both futures in quanta, each of shape (partner, draw, period).
 
     ``purchases`` (2, draw) counts purchases in the horizon, as things are and as changed; ``size``
-    (2, draw) approximates the money in quanta, to detect overflow.
+    (2, draw) approximates the money in quanta, to detect overflow. ``eligible`` (2, partner, draw,
+    period) is the part of either future's revenue that counts for a commission; of shape
+    (0, 0, 0, 0) unless asked for.
     """
 
     base: IntArray
     changed: IntArray
     purchases: IntArray
     size: FloatArray
+    eligible: IntArray
 
 
 @_compiled
@@ -111,6 +115,8 @@ def simulate_pair(
     highest_spend: float,
     likely: Likely,
     totals: PairTotals,
+    eligible: Eligible,
+    side_stream: np.random.Generator,
 ) -> None:
     """Simulate both futures of some customers in all draws.
 
@@ -136,6 +142,10 @@ def simulate_pair(
     likely : Likely
     totals : PairTotals
         Added to.
+    eligible : Eligible
+        Of these customers, or of none.
+    side_stream : numpy.random.Generator
+        For what is eligible, so that the rest does not depend on whether that is asked for.
     """
     most = 1
     for i in range(first, first + len(customers.x)):
@@ -169,6 +179,9 @@ def simulate_pair(
             counts,
             parts[: len(base)],
             visits,
+            eligible.period[i] if len(eligible.period) > 0 else -1,
+            eligible.share[i] if len(eligible.period) > 0 else 0.0,
+            side_stream,
         )
 
 
@@ -192,6 +205,9 @@ def _simulate_customer(
     counts: IntArray,
     parts: IntArray,
     visits: IntArray,
+    limit: int,
+    limit_share: float,
+    side_stream: np.random.Generator,
 ) -> None:
     """Simulate both futures of one customer in all draws; see ``simulate.py`` for the steps."""
     x, T, n, paid_sum = customers.x[i], customers.T[i], customers.spend_n[i], customers.spend_sum[i]
@@ -262,7 +278,22 @@ def _simulate_customer(
                     visits,
                     places,
                 )
-            _pay(stream, places, visits, m, now, then, p, zero, scale, order_value, totals)
+            _pay(
+                stream,
+                places,
+                visits,
+                m,
+                now,
+                then,
+                p,
+                zero,
+                scale,
+                order_value,
+                totals,
+                limit,
+                limit_share,
+                side_stream,
+            )
 
 
 @_compiled
@@ -278,19 +309,42 @@ def _pay(
     scale: float,
     order_value: float,
     totals: PairTotals,
+    limit: int,
+    limit_share: float,
+    side_stream: np.random.Generator,
 ) -> None:
-    """Draw what purchases are worth, and add it up in either future's period, -1 for none."""
+    """Draw what purchases are worth, and add it up in either future's period, -1 for none.
+
+    What comes up to the period ``limit`` (in it, a share) counts for a commission.
+    """
+    counted = len(totals.eligible) > 0
     for k in range(places):
         partner, paid = visits[0, k], _thin(stream, visits[1, k], zero)
-        if paid > 0:
-            amount = stream.standard_gamma(p * paid) * scale
-            if now >= 0:
-                totals.base[partner, m, now] += max(_whole(amount), 1)
-                totals.size[0, m] += amount
-            if then >= 0:
-                amount *= order_value
-                totals.changed[partner, m, then] += max(_whole(amount), 1)
-                totals.size[1, m] += amount
+        if paid == 0:
+            continue
+        amount = stream.standard_gamma(p * paid) * scale
+        part = -1.0
+        for future in range(2):
+            j = now if future == 0 else then
+            if j < 0:
+                continue
+            worth = amount * order_value if future == 1 else amount
+            money = max(_whole(worth), 1)
+            totals.size[future, m] += worth
+            if future == 0:
+                totals.base[partner, m, j] += money
+            else:
+                totals.changed[partner, m, j] += money
+            if not counted or j > limit:
+                continue
+            young = money
+            if j == limit:
+                if future == 1 and part >= 0.0 and now == then:
+                    young = int(np.rint(part * money))
+                else:
+                    young = _eligible_part(side_stream, money, paid, p, limit_share)
+                    part = young / money
+            totals.eligible[future, partner, m, j] += young
 
 
 @_compiled

@@ -20,6 +20,7 @@ from ltvforecast.forecast.newcomer_paths import (
     Pairing,
     Terms,
     Timing,
+    _limit,
     _longer,
     _paired_level,
     _quantile,
@@ -29,6 +30,7 @@ from ltvforecast.forecast.simulate import (
     MOST_NOVEL,
     _compiled,
     _draw_shares,
+    _eligible_part,
     _novel_places,
     _spend_level,
     _split,
@@ -52,11 +54,13 @@ class Effect(NamedTuple):
 class BroughtPair(NamedTuple):
     """What stays with the acquiring partner, (future, draw, period); filled in.
 
-    ``revenue`` and ``first_revenue`` in quanta, ``customers`` in numbers.
+    ``revenue``, ``first_revenue`` and ``eligible`` (where asked for) in quanta, ``customers`` in
+    numbers.
     """
 
     revenue: IntArray
     first_revenue: IntArray
+    eligible: IntArray
     customers: IntArray
 
 
@@ -77,6 +81,7 @@ class Room(NamedTuple):
 def simulate_newcomer_pair(
     stream: np.random.Generator,
     side_stream: np.random.Generator,
+    third_stream: np.random.Generator,
     counts: IntArray,
     lived: FloatArray,
     law: Law,
@@ -90,14 +95,15 @@ def simulate_newcomer_pair(
 
     Parameters
     ----------
-    stream, side_stream : numpy.random.Generator
-        Advanced; the second for who comes in the changed future only, and for who does not.
+    stream, side_stream, third_stream : numpy.random.Generator
+        Advanced; the second for what is eligible, the third for who comes in the changed future
+        only, and for who does not.
     counts : int64 array, shape (draw, piece)
         New customers as things are.
     lived : float64 array, shape (draw, piece)
         Share of each piece in which the partner is active.
     law, timing, pairing, terms
-        See :mod:`ltvforecast.forecast.newcomer_paths`; ``terms.eligible_days`` is not regarded.
+        See :mod:`ltvforecast.forecast.newcomer_paths`.
     effect : Effect
     brought : BroughtPair
         Filled in.
@@ -105,7 +111,8 @@ def simulate_newcomer_pair(
     Returns
     -------
     int64 array, shape (5, n)
-        Purchases at other partners: partner, draw, period, quanta, and the future (0, 1).
+        Purchases at other partners: partner, draw, 2 period + future (0, 1), quanta, and quanta
+        that are eligible.
     """
     pieces = counts.shape[1]
     room = Room(
@@ -134,20 +141,20 @@ def simulate_newcomer_pair(
             for _ in range(done, upto):
                 now = 0
                 then = 1
-                if effect.acquisition < 1.0 and side_stream.random() >= effect.acquisition:
+                if effect.acquisition < 1.0 and third_stream.random() >= effect.acquisition:
                     then = 0
                 away, used, one = _one(
-                    stream, m, k, lived[m, k], now, then,
+                    stream, side_stream, m, k, lived[m, k], now, then,
                     law, timing, pairing, terms, effect, brought, room, away, used,
                 )  # fmt: skip
                 worth += one
                 square += one * one
                 more = whole_extra
-                if part_extra > 0.0 and side_stream.random() < part_extra:
+                if part_extra > 0.0 and third_stream.random() < part_extra:
                     more += 1
                 for _ in range(more):
                     away, used, _ = _one(
-                        side_stream, m, k, lived[m, k], 1, 1,
+                        third_stream, third_stream, m, k, lived[m, k], 1, 1,
                         law, timing, pairing, terms, effect, brought, room, away, used,
                     )  # fmt: skip
             done = upto
@@ -173,16 +180,18 @@ def _enlarge(
     """Let those who were simulated stand for all of the draw, in both futures alike."""
     for future in range(2):
         for j in range(brought.revenue.shape[2]):
-            for values in (brought.revenue, brought.first_revenue):
+            for values in (brought.revenue, brought.first_revenue, brought.eligible):
                 values[future, m, j] = _whole(money * values[future, m, j])
             brought.customers[future, m, j] = _whole(number * brought.customers[future, m, j])
     for k in range(begin, end):
         away[3, k] = _whole(money * away[3, k])
+        away[4, k] = _whole(money * away[4, k])
 
 
 @_compiled
 def _one(
     stream: np.random.Generator,
+    side_stream: np.random.Generator,
     m: int,
     k: int,
     lived: float,
@@ -203,7 +212,8 @@ def _one(
     Gives what it brings as things are.
     """
     edges, row = timing.clock, m if len(timing.clock) > 1 else 0
-    birth = edges[row, k] + lived * stream.random() * (edges[row, k + 1] - edges[row, k])
+    when = lived * stream.random()
+    birth = edges[row, k] + when * (edges[row, k + 1] - edges[row, k])
     alpha, p, zero = law.alpha[m], law.p[m], law.zero_share[m]
     least = p * law.v[m] / terms.highest_spend
     pace = 0.0
@@ -216,18 +226,12 @@ def _one(
         level = _spend_level(stream, law.q[m], least)
         gap = alpha * np.expm1(-np.log1p(-stream.random()) / law.r[m])
     scale = law.v[m] / (level * terms.quantum)
-    one = 0.0
-    j = timing.target[k]
     amount = 0.0
     if zero <= 0.0 or stream.random() >= zero:
         amount = stream.standard_gamma(p) * scale * law.first_factor[m]
-    for future in range(first, last + 1):
-        brought.customers[future, m, j] += 1
-        if amount > 0.0:
-            money = max(_whole(amount * (effect.order_value if future == 1 else 1.0)), 1)
-            brought.first_revenue[future, m, j] += money
-            brought.revenue[future, m, j] += money
-            one += money if future == 0 else 0
+    one = _arrive(
+        amount, m, timing.target[k], first, last, effect.order_value, terms.eligible_days, brought
+    )
     cuts = _cut_life(edges, row, k, birth, effect.purchase_rate, room)
     if not birth + gap < cuts[0, -1]:
         return away, used, one
@@ -240,6 +244,10 @@ def _one(
     if terms.novelty > 0.0:
         _draw_shares(stream, room.shares[0], terms.concentration, number, room.shares[1])
         room.reach[0] = -1.0
+    limit, share = -1, 0.0
+    if terms.eligible_days >= 0.0:
+        start = timing.days[k] + when * (timing.days[k + 1] - timing.days[k])
+        limit, share = _limit(timing.days, k, start, start + terms.eligible_days)
     for s in range(2 * begin, 2 * end):
         count, extra = room.counts[s % 2, s // 2], s % 2 == 1
         piece_now, piece_then = room.periods[0, s // 2], room.periods[1, s // 2]
@@ -250,11 +258,36 @@ def _one(
         if count == 0 or (piece_now < 0 and piece_then < 0):
             continue
         away, used, paid = _bring(
-            stream, m, count, piece_now, piece_then, p, zero, scale,
+            stream, side_stream, m, count, piece_now, piece_then, p, zero, scale, limit, share,
             timing, terms, effect.order_value, brought, room, away, used,
         )  # fmt: skip
         one += paid
     return away, used, one
+
+
+@_compiled
+def _arrive(
+    amount: float,
+    m: int,
+    j: int,
+    first: int,
+    last: int,
+    order_value: float,
+    eligible_days: float,
+    brought: BroughtPair,
+) -> float:
+    """Count a new customer and its first purchase in period ``j``; give its money as things are."""
+    one = 0.0
+    for future in range(first, last + 1):
+        brought.customers[future, m, j] += 1
+        if amount > 0.0:
+            money = max(_whole(amount * (order_value if future == 1 else 1.0)), 1)
+            brought.first_revenue[future, m, j] += money
+            brought.revenue[future, m, j] += money
+            if eligible_days >= 0.0:
+                brought.eligible[future, m, j] += money
+            one += money if future == 0 else 0
+    return one
 
 
 @_compiled
@@ -288,6 +321,7 @@ def _cut_life(
 @_compiled
 def _bring(
     stream: np.random.Generator,
+    side_stream: np.random.Generator,
     m: int,
     count: int,
     now: int,
@@ -295,6 +329,8 @@ def _bring(
     p: float,
     zero: float,
     scale: float,
+    limit: int,
+    share: float,
     timing: Timing,
     terms: Terms,
     order_value: float,
@@ -318,18 +354,27 @@ def _bring(
         if paid == 0:
             continue
         amount = stream.standard_gamma(p * paid) * scale
+        before = -1.0
         for future in range(2):
             piece = now if future == 0 else then
             if piece < 0:
                 continue
             money = max(_whole(amount * (order_value if future == 1 else 1.0)), 1)
             one += money if future == 0 else 0
+            part = money if piece < limit else 0
+            if piece == limit and future == 1 and before >= 0.0 and now == then:
+                part = int(np.rint(before * money))
+            elif piece == limit:
+                part = _eligible_part(side_stream, money, paid, p, share)
+                before = part / money
             if visits[0, n] == terms.partner:
                 brought.revenue[future, m, timing.target[piece]] += money
+                brought.eligible[future, m, timing.target[piece]] += part
                 continue
             if used == away.shape[1]:
                 away = _longer(away)
-            away[0, used], away[1, used], away[2, used] = visits[0, n], m, timing.target[piece]
-            away[3, used], away[4, used] = money, future
+            away[0, used], away[1, used] = visits[0, n], m
+            away[2, used] = 2 * timing.target[piece] + future
+            away[3, used], away[4, used] = money, part
             used += 1
     return away, used, one

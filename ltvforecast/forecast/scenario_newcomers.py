@@ -35,6 +35,7 @@ Progress = Callable[[str, int, int], None]
 
 MAX_WORKERS = 8
 LARGEST_TOTAL = 2.0**62
+_WHO_STREAM = 0x77686F  # "who": who comes in one future only
 _UNCHANGED = Effect(1.0, 1.0, 1.0, 1.0)
 
 
@@ -43,12 +44,14 @@ class NewcomerPair:
     """What customers still to come bring in both futures: pairs of arrays, base and changed.
 
     Each int64 of shape (partner, draw, period): ``revenue`` and ``first_revenue`` in quanta, by the
-    partner who gets it, ``customers`` in numbers, by the acquiring partner.
+    partner who gets it, and ``eligible``, the part that counts for a commission (None unless asked
+    for); ``customers`` in numbers, by the acquiring partner.
     """
 
     revenue: tuple[IntArray, IntArray]
     first_revenue: tuple[IntArray, IntArray]
     customers: tuple[IntArray, IntArray]
+    eligible: tuple[IntArray, IntArray] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,7 @@ class _Stage:
     terms: Terms
     effect: Effect
     concerned: IntArray
+    eligible_days: FloatArray | None
     pairing: Pairing | None
     result: NewcomerPair
     size: FloatArray
@@ -77,6 +81,7 @@ def simulate_newcomer_futures(
     draws: int,
     seed: int,
     quantum: float,
+    eligible_days: FloatArray | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> NewcomerPair | None:
@@ -89,6 +94,8 @@ def simulate_newcomer_futures(
     effect : Effect
     concerned : int64 array, shape (partner,)
         1 for partners whose new customers it concerns.
+    eligible_days : float64 array, shape (partner,), optional
+        Count the revenue within so many days of a customer's first purchase apart.
     draws, seed, quantum, workers, progress
         As in :func:`ltvforecast.forecast.newcomers.simulate_newcomers`, whose numbers the base has
         if nothing changes.
@@ -109,7 +116,7 @@ def simulate_newcomer_futures(
     plan = plan_acquisition(fit, periods.edges_days, seed=seed, draws=draws)
     stage = _stage(
         model, plan, periods=periods, draws=draws, quantum=quantum, effect=effect,
-        concerned=concerned,
+        concerned=concerned, eligible_days=eligible_days,
     )  # fmt: skip
     partners = range(len(model.summary.partner_ids))
     threads = min(available_workers(), MAX_WORKERS) if workers is None else workers
@@ -138,13 +145,16 @@ def _stage(
     quantum: float,
     effect: Effect,
     concerned: IntArray,
+    eligible_days: FloatArray | None,
 ) -> _Stage:
     summary = model.summary
     inner = Periods(starts=periods.starts, ends=periods.ends, edges_days=plan.days)
     clock, _ = forecast_clock(model, inner, draws=draws, discount=0.0)
     parameters = newcomer_parameters(model, draws, seed=plan.seed)
     programme = np.cumsum(summary.programme_share, dtype=np.float64)
-    arrays = _Arrays((len(summary.partner_ids), draws, len(periods)), 6)
+    arrays = _Arrays(
+        (len(summary.partner_ids), draws, len(periods)), 6 if eligible_days is None else 8
+    )
     return _Stage(
         names=summary.partner_ids,
         plan=plan,
@@ -161,11 +171,13 @@ def _stage(
         ),
         effect=effect,
         concerned=concerned,
+        eligible_days=eligible_days,
         pairing=parameters.pairing(parameters.law(0)) if parameters.shared_shapes else None,
         result=NewcomerPair(
             revenue=(arrays.new(), arrays.new()),
             first_revenue=(arrays.new(), arrays.new()),
             customers=(arrays.new(), arrays.new()),
+            eligible=None if eligible_days is None else (arrays.new(), arrays.new()),
         ),
         size=np.zeros(draws),
         lock=threading.Lock(),
@@ -180,16 +192,18 @@ def _simulate_partner(stage: _Stage, place: int) -> None:
     law: Law = stage.parameters.law(place if stage.parameters.groups > 1 else 0)
     result = stage.result
     shape = (2, *result.revenue[0].shape[1:])
-    brought = BroughtPair(*(np.zeros(shape, dtype=np.int64) for _ in range(3)))
+    days = -1.0 if stage.eligible_days is None else float(stage.eligible_days[place])
+    brought = BroughtPair(*(np.zeros(shape, dtype=np.int64) for _ in range(4)))
     away = simulate_newcomer_pair(
         _stream(stage.plan.seed, _VALUE_STREAM, name),
         _stream(stage.plan.seed, _SIDE_STREAM, name),
+        _stream(stage.plan.seed, _WHO_STREAM, name),
         came.counts.astype(np.int64),
         came.lived,
         law,
         stage.timing,
         stage.parameters.pairing(law) if stage.pairing is None else stage.pairing,
-        stage.terms._replace(partner=place),
+        stage.terms._replace(partner=place, eligible_days=days),
         stage.effect if stage.concerned[place] == 1 else _UNCHANGED,
         brought,
     )
@@ -199,7 +213,11 @@ def _simulate_partner(stage: _Stage, place: int) -> None:
     with stage.lock:
         for future in range(2):
             result.revenue[future][place] += brought.revenue[future]
-            own = away[:, away[4] == future]
-            np.add.at(result.revenue[future], (own[0], own[1], own[2]), own[3])
+            own = away[:, away[2] % 2 == future]
+            where = (own[0], own[1], own[2] // 2)
+            np.add.at(result.revenue[future], where, own[3])
+            if result.eligible is not None:
+                result.eligible[future][place] += brought.eligible[future]
+                np.add.at(result.eligible[future], where, own[4])
         np.add(stage.size, brought.revenue.astype(np.float64).sum(axis=(0, 2)), out=stage.size)
         np.add.at(stage.size, away[1], away[3].astype(np.float64))

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ltvforecast.economics_types import Economics, PartnerTerms, Terms
 from ltvforecast.errors import ConfigError
 from ltvforecast.forecast.blocks import Programme
 from ltvforecast.forecast.economics import PartnerCash, value_partners
-from ltvforecast.forecast.horizon import Periods, split_periods
+from ltvforecast.forecast.horizon import DAYS_PER_MONTH, Periods, split_periods
 from ltvforecast.forecast.layers import (
     LayeredDraws,
     choose_estimate,
@@ -29,7 +30,8 @@ from ltvforecast.forecast.scenario_newcomer_paths import Effect
 from ltvforecast.forecast.scenario_newcomers import NewcomerPair, simulate_newcomer_futures
 from ltvforecast.forecast.term_checks import check_terms
 from ltvforecast.forecast.terms import resolve_terms, take_terms
-from ltvforecast.types import FittedModel, FloatArray, ForecastSpec, IntArray
+from ltvforecast.formulas.clock import DAYS_PER_UNIT
+from ltvforecast.types import CustomerSummary, FittedModel, FloatArray, ForecastSpec, IntArray
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -117,14 +119,15 @@ def prepare_case(
     """
     summary = model.summary
     periods = split_periods(spec.horizon, summary.as_of)
-    plain = Economics(discount_rate=spec.economics.discount_rate)
-    programme, order = prepare_programme(model, replace(spec, economics=plain), periods)
-    touched = np.isin(np.array(summary.partner_ids, dtype=object), list(concerned))
-    home = summary.customers["partner_id"].isin(concerned).to_numpy()[order]
     base = resolve_terms(
         spec.economics, summary.partner_ids, partner_table=summary.partner_table
     ).partners
-    _check_months(base)
+    plain = Economics(discount_rate=spec.economics.discount_rate)
+    programme, order = prepare_programme(
+        model, replace(spec, economics=plain), periods, eligible_until=_first_months(summary, base)
+    )
+    touched = np.isin(np.array(summary.partner_ids, dtype=object), list(concerned))
+    home = summary.customers["partner_id"].isin(concerned).to_numpy()[order]
     _check_retention(model, programme, home, change)
     return Case(
         model=model,
@@ -140,15 +143,13 @@ def prepare_case(
     )
 
 
-def _check_months(terms: PartnerTerms) -> None:
-    limited = np.isfinite(terms.commission_months)
-    if limited.any():
-        raise ConfigError(
-            f"commission of partner {terms.partner_ids[int(np.argmax(limited))]!r} ends with a "
-            "customer's first months",
-            expected="commission for good: a what-if does not follow a customer's months",
-            remedy="leave commission_months out of the money terms",
-        )
+def _first_months(summary: CustomerSummary, terms: PartnerTerms) -> FloatArray | None:
+    """Days until which each customer's purchases earn commission, if that ends for anybody."""
+    if not np.isfinite(terms.commission_months).any():
+        return None
+    home = pd.Index(summary.partner_ids).get_indexer(pd.Index(summary.customers["partner_id"]))
+    age = summary.customers["T"].to_numpy(np.float64) * DAYS_PER_UNIT[summary.time_unit]
+    return np.asarray(terms.commission_months[home] * DAYS_PER_MONTH - age)
 
 
 def _check_retention(
@@ -258,6 +259,9 @@ def _newcomers(case: Case, change: Change) -> NewcomerPair | None:
         draws=case.spec.draws,
         seed=case.spec.seed,
         quantum=case.programme.money_quantum,
+        eligible_days=None
+        if case.programme.eligible is None
+        else case.base_terms.commission_months * DAYS_PER_MONTH,
         workers=case.workers,
         progress=case.progress,
     )
@@ -280,9 +284,16 @@ class _Flows:
             common = self.layered.programme_factor[:, None, None]
             own = _factor(self.layered, where)[:, :, None]
             existing *= own
+        young = None
+        if len(self.totals.eligible):
+            young = self._money(self.totals.eligible[future][where])
+            young *= 1.0 if own is None else own
         new = self.newcomers
         if new is None:
-            return PartnerCash(existing_revenue=existing)
+            return PartnerCash(existing_revenue=existing, eligible_revenue=young)
+        if young is not None and new.eligible is not None:
+            later = self._money(new.eligible[future][where])
+            young += later * (1.0 if common is None else common)
         revenue, first = (
             self._money(values[future][where]) for values in (new.revenue, new.first_revenue)
         )
@@ -294,6 +305,7 @@ class _Flows:
             new_revenue=revenue,
             first_order_revenue=first,
             new_customers=np.swapaxes(new.customers[future][where], 0, 1).astype(np.float64),
+            eligible_revenue=young,
         )
 
     def _money(self, quanta: IntArray) -> FloatArray:

@@ -60,6 +60,11 @@ def assumptions(case: Case, change: Change, concerned: tuple[str, ...]) -> tuple
             "The effect on behaviour is assumed, not estimated: the data do not say that it will "
             "come about. It begins at once and lasts to the end of the horizon."
         )
+    if change.purchase_rate != 1.0 or change.retention != 1.0:
+        said.append(
+            "Both futures are simulated anew, so that the one as things are differs a little from "
+            "the forecast, by chance."
+        )
     said.append(_newcomers(case, change))
     if case.model.layers is not None and case.spec.layers:
         said.append(

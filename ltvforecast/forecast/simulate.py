@@ -184,6 +184,7 @@ def simulate_customers(
     side_stream : numpy.random.Generator
         For what is eligible, so that the rest does not depend on whether that is asked for.
     """
+    counted = len(eligible.period) > 0
     most = 1
     for i in range(first, first + len(customers.x)):
         most = max(most, to.start[i + 1] - to.start[i] + 1)
@@ -201,7 +202,7 @@ def simulate_customers(
             customers,
             i,
             (first + i) * paths.p_alive.shape[1],
-            draws,
+            _draws_of(draws, i),
             to.partner[begin:end],
             base,
             to.programme,
@@ -214,9 +215,25 @@ def simulate_customers(
             counts,
             parts[: len(base)],
             visits,
-            eligible,
+            eligible.period[i] if counted else -1,
+            eligible.share[i] if counted else 0.0,
             side_stream,
         )
+
+
+@_compiled
+def _draws_of(draws: Draws, i: int) -> Draws:
+    """Give one customer's parameters, each of shape (draw,)."""
+    return Draws(
+        draws.r[i if len(draws.r) > 1 else 0],
+        draws.alpha[i if len(draws.alpha) > 1 else 0],
+        draws.a[i if len(draws.a) > 1 else 0],
+        draws.b[i if len(draws.b) > 1 else 0],
+        draws.p[i if len(draws.p) > 1 else 0],
+        draws.q[i if len(draws.q) > 1 else 0],
+        draws.v[i if len(draws.v) > 1 else 0],
+        draws.zero_share[i if len(draws.zero_share) > 1 else 0],
+    )
 
 
 @_compiled
@@ -238,22 +255,19 @@ def _simulate_customer(
     counts: IntArray,
     parts: IntArray,
     visits: IntArray,
-    eligible: Eligible,
+    limit: int,
+    share: float,
     side_stream: np.random.Generator,
 ) -> None:
-    """Simulate one customer in all draws.
+    """Simulate one customer in all draws, with its own parameters.
+
+    Of what it buys in the periods before ``limit`` all is eligible, in that one ``share``; before
+    period 0 none is counted.
 
     What is called inside the loop takes few arrays: handing over an array costs an atomic
     operation, which is as long as a random number takes.
     """
     x, T, edges = customers.x[i], customers.T[i], clock.edges
-    r, alpha = draws.r[i * (len(draws.r) > 1)], draws.alpha[i * (len(draws.alpha) > 1)]
-    a, b = draws.a[i * (len(draws.a) > 1)], draws.b[i * (len(draws.b) > 1)]
-    of_p, q = draws.p[i * (len(draws.p) > 1)], draws.q[i * (len(draws.q) > 1)]
-    v = draws.v[i * (len(draws.v) > 1)]
-    zero_share = draws.zero_share[i * (len(draws.zero_share) > 1)]
-    counted = len(eligible.period) > 0
-    limit = eligible.period[i] if counted else 0
     own = 1 if len(edges) > 1 else 0
     revenue, active, seen = totals.revenue, totals.active, totals.seen
     cumulative = np.empty(len(base))
@@ -261,12 +275,12 @@ def _simulate_customer(
     reach = np.empty(MOST_NOVEL + 1)
     single = len(partners) == 1 and base[-1] == 0.0
     visits[0, 0] = partners[0]
-    for m in range(paths.p_alive.shape[1]):
+    for m in range(len(draws.r)):
         uniform = stream.random()
         probability = paths.p_alive[i, m] * paths.p_buy[i, m]
         if uniform >= probability:
             continue
-        shape, rate = r[m] + x, alpha[m] + T
+        shape, rate = draws.r[m] + x, draws.alpha[m] + T
         time = _first_time(
             uniform / probability, paths.p_buy[i, m], shape, rate, edges[m * own, -1]
         )
@@ -275,8 +289,8 @@ def _simulate_customer(
             time,
             shape + 1.0,
             rate + time,
-            a[m],
-            b[m] + x,
+            draws.a[m],
+            draws.b[m] + x,
             edges,
             m * own,
             counts,
@@ -284,13 +298,13 @@ def _simulate_customer(
         paths.purchases[i, m] = bought
         totals.purchases[m] += bought
         totals.customers[m] += 1
-        p, zero = of_p[m], zero_share[m]
+        p, zero = draws.p[m], draws.zero_share[m]
         level = _spend_level(
             stream,
-            p * customers.spend_n[i] + q[m],
-            p * (v[m] + customers.spend_sum[i]) / highest_spend,
+            p * customers.spend_n[i] + draws.q[m],
+            p * (draws.v[m] + customers.spend_sum[i]) / highest_spend,
         )
-        scale = (v[m] + customers.spend_sum[i]) / (level * quantum)
+        scale = (draws.v[m] + customers.spend_sum[i]) / (level * quantum)
         scale *= paths.spend_factor[i, m]
         if not single:
             _draw_shares(stream, base, concentration, bought, cumulative)
@@ -324,12 +338,10 @@ def _simulate_customer(
                     amount = stream.standard_gamma(p * paid) * scale
                     money = max(_whole(amount), 1)
                     revenue[partner, m, j] += money
-                    if counted and j <= limit:
-                        part = money
-                        if j == limit:
-                            share = eligible.share[i]
-                            part = _eligible_part(side_stream, money, paid, p, share)
-                        totals.eligible[partner, m, j] += part
+                    if j <= limit:
+                        totals.eligible[partner, m, j] += _eligible_part(
+                            side_stream, money, paid, p, share if j == limit else 1.0
+                        )
                     totals.size[0, m] += amount
                     paths.revenue[i, m] += money
                     paths.discounted[i, m] += clock.factors[j] * money
@@ -344,7 +356,9 @@ def _eligible_part(
     The purchases are spread evenly, so that a binomial number of them comes before the limit;
     given their number, the share of gamma amounts in their sum is beta.
     """
-    before = int(stream.binomial(paid, share)) if 0.0 < share < 1.0 else int(paid * share)
+    if share >= 1.0:
+        return money
+    before = int(stream.binomial(paid, share)) if share > 0.0 else 0
     if before == 0:
         return 0
     if before == paid:

@@ -15,7 +15,14 @@ import numpy as np
 
 from ltvforecast.types import IntArray
 
-__all__ = ["BUCKETS", "BucketOrder", "bucket_blocks", "open_side_stream", "open_stream", "order_by_bucket"]
+__all__ = [
+    "BUCKETS",
+    "BucketOrder",
+    "bucket_blocks",
+    "open_side_stream",
+    "open_stream",
+    "order_by_bucket",
+]
 
 BUCKETS = 4096
 _SIDE = 1

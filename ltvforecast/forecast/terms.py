@@ -10,22 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ltvforecast.economics_types import TERM_NAMES, Economics, PartnerTerms, Terms
+from ltvforecast.economics_types import TERM_COLUMNS, TERM_NAMES, Economics, PartnerTerms, Terms
 from ltvforecast.errors import ConfigError
 from ltvforecast.forecast.term_checks import check_economics, check_terms, programme_terms
 from ltvforecast.types import FloatArray, IntArray
 
-__all__ = ["TERM_COLUMNS", "ResolvedTerms", "resolve_terms", "take_terms"]
-
-TERM_COLUMNS: Mapping[str, str] = {
-    "commission_rate": "commission",
-    **{
-        name: name
-        for name in TERM_NAMES
-        if name not in ("commission", "tiers", "tier_rule", "commission_on")
-    },
-}
-"""Columns of the partner table that are money terms, and the term that each of them is."""
+__all__ = ["ResolvedTerms", "resolve_terms", "take_terms"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +49,7 @@ def resolve_terms(
         Of the forecast.
     partner_table : pandas.DataFrame, optional
         One row a partner: ``partner_id``, and any of ``segment`` and the columns of
-        :data:`TERM_COLUMNS`. Empty cells say nothing.
+        :data:`ltvforecast.economics_types.TERM_COLUMNS`. Empty cells say nothing.
 
     Returns
     -------

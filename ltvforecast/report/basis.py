@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,14 @@ class Basis:
         Revenue by partner in the window before ``as_of`` as long as the horizon.
     recent_complete : bool
         Whether the data cover that window.
+    newcomers : bool
+        Whether new customers are in the figures.
+    why_newcomers : str
+        Why not, or what is known of them.
+    paid : bool
+        Whether any partner is expected to get commission.
+    segments : tuple of str
+        Most valuable first.
     """
 
     forecast: PartnerForecast
@@ -75,6 +84,10 @@ class Basis:
     periods: pd.DataFrame
     recent: pd.Series[float]
     recent_complete: bool
+    newcomers: bool
+    why_newcomers: str
+    paid: bool
+    segments: tuple[str, ...]
 
 
 def build_basis(forecast: PartnerForecast) -> Basis:
@@ -102,6 +115,9 @@ def build_basis(forecast: PartnerForecast) -> Basis:
     account = told(forecast, "account", section="Data quality and reconciliation")
     if not isinstance(account, Mapping):
         raise _untold("account", "Data quality and reconciliation")
+    new = told(forecast, "new_customers", section="New customers")
+    if not isinstance(new, Mapping):
+        raise _untold("new_customers", "New customers")
     recent, complete = recent_revenue(forecast)
     periods = forecast_by_period(forecast)
     horizon = forecast.spec.horizon
@@ -120,6 +136,10 @@ def build_basis(forecast: PartnerForecast) -> Basis:
         periods=periods,
         recent=recent,
         recent_complete=complete,
+        newcomers=bool(new["included"]),
+        why_newcomers=display_name(new["why"], width=600) if new["why"] else "",
+        paid=bool((forecast.partners["commission"] > 0).any()),
+        segments=tuple(str(name) for name in forecast.segments["segment"]),
     )
 
 
@@ -157,8 +177,10 @@ def whole(basis: Basis, quantity: str) -> float:
     Returns
     -------
     float
+        NaN where it is not known.
     """
-    return float(str(basis.forecast.programme[quantity]))
+    value = basis.forecast.programme[quantity]
+    return math.nan if value is None else float(str(value))
 
 
 def amount(basis: Basis, value: float) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
+from ltvforecast.plots.labels import display_name
 from ltvforecast.report.basis import Basis, Row, between
 from ltvforecast.report.document import Cell
-from ltvforecast.report.wording import money, percent, share_text
+from ltvforecast.report.wording import head_count, money, percent, share_text
 
-__all__ = ["estimate", "figure", "part", "probability"]
+__all__ = ["estimate", "figure", "heads", "name_cell", "part", "probability"]
 
 
 def estimate(basis: Basis, row: Row, quantity: str) -> Cell:
@@ -27,6 +28,39 @@ def estimate(basis: Basis, row: Row, quantity: str) -> Cell:
     """
     value = float(row[quantity])
     return Cell(text=money(value), value=value, detail=between(basis, row, quantity))
+
+
+def heads(basis: Basis, row: Row, quantity: str) -> Cell:
+    """Show an expected number of customers, and its range under it.
+
+    Parameters
+    ----------
+    basis : Basis
+    row : mapping
+    quantity : str
+
+    Returns
+    -------
+    Cell
+    """
+    value = float(row[quantity])
+    low, high = (float(row[f"{quantity}_{end}_{basis.level}"]) for end in ("lo", "hi"))
+    ends = f"{head_count(low)} to {head_count(high)}"
+    return Cell(text=head_count(value), value=value, detail=ends)
+
+
+def name_cell(name: object) -> Cell:
+    """Show a name from the data.
+
+    Parameters
+    ----------
+    name : object
+
+    Returns
+    -------
+    Cell
+    """
+    return Cell(text=display_name(name), value=display_name(name))
 
 
 def probability(value: float) -> Cell:

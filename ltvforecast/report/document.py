@@ -9,7 +9,7 @@ from ltvforecast.types import PartnerForecast
 
 __all__ = ["Card", "Cell", "Chart", "ChartName", "Column", "Fact", "Report", "Section", "Table"]
 
-ChartName = Literal["partners", "pareto", "watch-list", "months"]
+ChartName = Literal["partners", "pareto", "watch-list", "months", "economics", "commission"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,8 @@ __all__ = ["risk_table", "risk_words"]
 Band = Mapping[str, float]
 FEWEST = 5
 """A band with fewer partners is not held against its chance in words."""
+STRICTER = 1.57
+"""A 99 % interval is about so many times as wide as one of 90 %: six bands are looked at."""
 
 
 def risk_words(basis: Basis) -> tuple[str, ...]:
@@ -70,9 +72,15 @@ def _example(bands: Sequence[Band]) -> str:
 
 def _wrong(bands: Sequence[Band]) -> str:
     """Admit it where what came is clearly beside what was said."""
-    told = [band for band in bands if band["partners"] >= FEWEST]
-    more = [band for band in told if band["silent_lo_90"] > band["expected"]]
-    fewer = [band for band in told if band["silent_hi_90"] < band["expected"]]
+    more, fewer = [], []
+    for band in bands:
+        share = band["silent"] / band["partners"]
+        if band["partners"] < FEWEST:
+            continue
+        if share - STRICTER * (share - band["silent_lo_90"]) > band["expected"]:
+            more.append(band)
+        if share + STRICTER * (band["silent_hi_90"] - share) < band["expected"]:
+            fewer.append(band)
     words = ""
     if more:
         words += f" Where the chance was {_spans(more)}, clearly more fell silent than was said."
@@ -111,25 +119,22 @@ def risk_table(basis: Basis) -> tuple[Table, ...]:
     if not bands:
         return ()
     horizon = horizon_words("", bands[0]["horizon_days"])
+    note = (
+        f"Counted over {count(int(bands[0]['windows']), 'past date')}, each forecast with what "
+        "was known then. Only customers known at the date count on either side."
+    )
     table = Table(
         name="risk-table",
-        caption=f"Partners said to bring nothing for {horizon}, and those that did",
+        caption=f"Chances of no revenue for {horizon}, and how often it came so",
         columns=(
             Column(heading="Chance of no revenue", numeric=False),
             Column(heading="Partners", meaning="A partner counts once for each past date."),
             Column(heading="Average chance"),
             Column(heading="Fell silent", meaning="Really brought no revenue in that time."),
-            Column(
-                heading="Share",
-                meaning="Of the partners with such a chance; under it what the true share may be, "
-                "nine times in ten.",
-            ),
+            Column(heading="Share", meaning="Under it what it may really be, nine times in ten."),
         ),
         rows=tuple(_row(band) for band in bands),
-        notes=(
-            f"Counted over {count(int(bands[0]['windows']), 'past date')}, each forecast with what "
-            "was known then. Only customers known at the date count on either side.",
-        ),
+        notes=(note,),
     )
     return (table,)
 

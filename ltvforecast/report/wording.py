@@ -12,14 +12,17 @@ __all__ = [
     "count",
     "exact_money",
     "gap_words",
+    "head_count",
     "horizon_words",
     "long_date",
     "money",
     "money_range",
+    "months_text",
     "odds",
     "percent",
     "rounded",
     "share_text",
+    "times_text",
 ]
 
 _MONTHS = (
@@ -260,6 +263,74 @@ def count(number: int, thing: str, things: str = "") -> str:
     ('1 partner', '2,400 partners', '0 days')
     """
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def head_count(value: float) -> str:
+    """Write an expected number of customers, which need not be whole.
+
+    Parameters
+    ----------
+    value : float
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> [head_count(v) for v in (0.0, 0.04, 0.32, 21.4, 1155.8)]
+    ['0', '<0.1', '0.3', '21', '1,160']
+    """
+    if 0 < value < 0.05:
+        return "<0.1"
+    if value < 9.95:
+        return f"{value:.1f}".removesuffix(".0")
+    return rounded(value, digits=2 if value < 99.5 else 3)
+
+
+def times_text(ratio: float) -> str:
+    """Write how many times one amount goes into another.
+
+    Parameters
+    ----------
+    ratio : float
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> [times_text(v) for v in (0.034, 0.6, 1.76, 28.5, -0.4)]
+    ['0.03', '0.60', '1.76', '28.5', '−0.40']
+    """
+    if abs(ratio) >= 9.995:
+        return rounded(ratio)
+    return f"{ratio:.2f}".replace("-", "−")
+
+
+def months_text(months: float, *, most: float) -> str:
+    """Write after how many months something comes about.
+
+    Parameters
+    ----------
+    months : float
+        Infinite: not within the horizon.
+    most : float
+        Months of the horizon.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> [months_text(v, most=12.0) for v in (0.0, 4.0, 5.25, float("inf"))]
+    ['0', '4', '5.2', 'over 12']
+    """
+    if math.isinf(months):
+        return f"over {most:.1f}".removesuffix(".0")
+    return f"{months:.1f}".removesuffix(".0")
 
 
 def long_date(date: dt.date) -> str:

@@ -30,7 +30,7 @@ from tests.benchmarks.calibration_cases import CASES, Checked, Failed
 BINS = 20
 LEVEL = 0.05
 SEED = 20_260_101
-_BLOCK = 10
+_BLOCK = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

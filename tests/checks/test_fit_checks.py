@@ -65,14 +65,18 @@ def test_a_notebook_shows_verdicts_and_escapes_names(right_checks: FitChecks) ->
     assert "<td>fine</td>" in shown
 
 
-def test_parameters_by_partner_are_not_checked_as_if_they_were_one(
+def test_parameters_by_partner_are_checked_as_each_customers_own(
     right_model: FittedModel,
 ) -> None:
-    draws = {name: np.repeat(v, 2, axis=1) for name, v in right_model.purchase.draws.items()}
+    size = len(right_model.summary.partner_ids)
+    draws = {
+        name: np.repeat(values[:, :1], size, axis=1)
+        for name, values in right_model.purchase.draws.items()
+    }
     purchase = dataclasses.replace(right_model.purchase, draws=draws)
     checks = ltv.check_fit(dataclasses.replace(right_model, purchase=purchase))
-    assert checks.done == ()
-    assert "for each partner" in checks.left_out[0]
+    assert {"frequency", "one_time_buyers", "tracking"} <= {check.name for check in checks.done}
+    assert "backtest" in checks.left_out[-1]
 
 
 def test_many_customers_are_sampled(right_model: FittedModel) -> None:

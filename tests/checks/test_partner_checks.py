@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from ltvforecast.checks.fit_checks import check_fit
@@ -15,6 +14,11 @@ from ltvforecast.data.summary import summarize
 from ltvforecast.data.synthetic import simulate_programme
 from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.types import FittedModel
+
+KNOWN = {
+    "frequency", "one_time_buyers", "heaviest_buyer", "dispersion", "partner_inequality",
+    "partner_spread", "partner_differences", "dependence", "tracking", "trend", "regularity",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +44,7 @@ def test_partners_of_the_same_parameters_are_checked_like_the_programme(
 ) -> None:
     one, other = check_fit(pooled), check_fit(repeated(pooled))
     left = {check.name for check in one.done} - {check.name for check in other.done}
-    assert left == {check.name for check in one.done[-len(left) :]}
+    assert left == {check.name for check in one.done if check.name not in KNOWN}
     for name in ("frequency", "one_time_buyers", "tracking"):
         assert one[name].verdict == other[name].verdict
     left = purchase_frequencies(pooled)["expected"]
@@ -52,7 +56,7 @@ def test_partners_of_the_same_parameters_are_checked_like_the_programme(
 
 def test_partners_whose_parameters_are_wrong_are_found_out(pooled: FittedModel) -> None:
     found = check_fit(repeated(pooled, alpha=0.25))
-    assert found["frequency"].verdict == "fails"
+    assert found["frequency"].verdict != "fine"
     assert found["one_time_buyers"].verdict != "fine"
 
 
@@ -60,9 +64,10 @@ def test_periods_follow_each_customers_own_parameters(pooled: FittedModel) -> No
     from ltvforecast.checks.sample import take_sample
 
     sample = take_sample(pooled, rng=np.random.default_rng(1))
-    tables: list[pd.DataFrame] = []
-    for model in (pooled, repeated(pooled), repeated(pooled, alpha=0.25)):
-        tables.append(check_tracking(model, sample, rng=np.random.default_rng(2))[0].table)
+    tables = [
+        check_tracking(model, sample, rng=np.random.default_rng(2))[0].table
+        for model in (pooled, repeated(pooled), repeated(pooled, alpha=0.25))
+    ]
     totals = [table["expected"].sum() for table in tables]
     assert totals[1] == pytest.approx(totals[0], rel=0.05)
     assert totals[2] > 1.2 * totals[0]

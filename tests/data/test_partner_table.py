@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ltvforecast as ltv
-from ltvforecast.data.partner_table import ECONOMICS, OTHER, read_partners
+from ltvforecast.data.partner_table import OTHER, read_partners
 from ltvforecast.data.transactions import read_transactions
+from ltvforecast.economics_types import TERM_COLUMNS, Economics
 from ltvforecast.errors import ConfigError, SummaryError
+from ltvforecast.forecast.terms import resolve_terms
 
 CSV = """\
 Partner ID,segment,commission_rate,support_cost_per_month,acquisition_cost,region,certified,\
@@ -37,7 +39,9 @@ def test_a_file_is_read_and_typed(tmp_path: Path) -> None:
     assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
         "partner_id": "str",
         "segment": "str",
-        **dict.fromkeys(ECONOMICS, "float64"),
+        "commission_rate": "float64",
+        "support_cost_per_month": "float64",
+        "acquisition_cost": "float64",
         "region": "str",
         "certified": "boolean",
         "joined_on": "datetime64[us]",
@@ -102,6 +106,31 @@ def test_all_that_is_wrong_is_told_at_once_with_rows_and_remedies() -> None:
         "'tier' holds a formula, an error of one, or an infinite number",
     ):
         assert told in found
+
+
+@pytest.mark.parametrize("name", TERM_COLUMNS)
+def test_every_money_term_is_read_as_a_number(name: str) -> None:
+    frame = read_partners(table_of(partner_id=["a", "b"], **{name: ["0.5", ""]})).frame
+    assert frame[name].tolist()[0] == 0.5
+    assert frame[name].isna().tolist() == [False, True]
+    assert resolve_terms(Economics(), ["a", "b"], partner_table=frame).partners.partner_ids
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "told"),
+    [
+        ("margin", 1.5, "above 1, which is all revenue"),
+        ("clawback_share", 1.5, "above 1, which is all commission"),
+        ("bounty", -1.0, "bounty is negative"),
+        ("commission_months", 0.0, "not above 0"),
+        ("commission_cap", -1.0, "is negative"),
+        ("discount_rate", -1.0, "no rate a year"),
+        ("discount_rate", 11.0, "no rate a year"),
+    ],
+)
+def test_money_terms_outside_their_range_are_refused(name: str, cell: float, told: str) -> None:
+    with pytest.raises(SummaryError, match=told):
+        read_partners(table_of(partner_id=["a"], **{name: [cell]}))
 
 
 def test_no_partner_id_no_rows_and_no_file_are_refused(tmp_path: Path) -> None:

@@ -53,6 +53,16 @@ def test_every_method_is_scored_against_the_same_target(evaluation: Evaluation) 
     assert np.allclose(total.to_numpy(), evaluation.origins["actual"].to_numpy())
 
 
+def test_risk_bands_count_every_partner_at_every_origin(evaluation: Evaluation) -> None:
+    rows = evaluation.forecasts
+    mine = rows[(rows["method"] == MODEL) & (rows["partner_id"] != PROGRAMME)]
+    bands = evaluation.risk_bands
+    assert bands["partners"].sum() == len(mine)
+    assert bands["silent"].sum() == (mine["actual"] <= 0).sum()
+    assert set(bands["windows"]) == {2}
+    assert set(bands["horizon_days"]) == {60.0}
+
+
 def test_actuals_are_what_known_customers_bought(
     orders: pd.DataFrame, evaluation: Evaluation
 ) -> None:
@@ -192,6 +202,9 @@ def test_the_folder_is_whole_and_readable(evaluation: Evaluation, tmp_path: Path
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     assert summary["settings"]["crps_estimator"] == "fair"
     assert len(summary["scores"]) == len(evaluation.pooled)
+    bands = pd.read_csv(folder / "risk_bands.csv")
+    assert np.allclose(bands["silent_share"], evaluation.risk_bands["silent_share"])
+    assert summary["risk_bands"] == bands.to_dict(orient="records")
     assert {row["method"] for row in summary["scores"]} == {MODEL, "last_window", "partner_mean"}
     with pytest.raises(OutputExistsError):
         save_evaluation(evaluation, folder)

@@ -9,13 +9,18 @@ from ltvforecast.data.datasets import load_cdnow_sample, load_complete_journey
 from ltvforecast.data.summary import summarize
 from ltvforecast.data.synthetic import simulate_programme
 from ltvforecast.data.transactions import read_transactions
-from ltvforecast.errors import SummaryError
+from ltvforecast.errors import ForecastError
 from ltvforecast.evaluate.new_customers import forecast_new_customers
 from ltvforecast.fitting.fit_model import fit_model
 
 
 def fitted(frame, **options):
-    return fit_model(summarize(read_transactions(frame), **options), draws=200)
+    return fit_model(
+        summarize(read_transactions(frame), **options),
+        draws=200,
+        pooling="complete",
+        acquisition="auto",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +71,6 @@ def test_where_nobody_can_tell_who_was_new_no_figure_is_given():
     assert ahead.periods["new_customers_lo_90"].isna().all()
 
 
-def test_a_loaded_model_is_refused_with_a_remedy(programme):
-    model = programme[0]
-    loaded = replace(model, summary=replace(model.summary, transactions=None))
-    with pytest.raises(SummaryError, match="transactions"):
-        forecast_new_customers(loaded, horizon="6mo")
+def test_a_model_without_acquisition_is_refused_with_a_remedy(programme):
+    with pytest.raises(ForecastError, match="fit again"):
+        forecast_new_customers(replace(programme[0], acquisition=None), horizon="6mo")

@@ -107,3 +107,21 @@ def test_same_seed_same_draws_and_another_seed_others() -> None:
 @pytest.mark.parametrize("draws", [1, 7, 2500])
 def test_as_many_draws_as_asked(draws: int) -> None:
     assert draw(skewed, 2.0 * np.eye(2), draws=draws).theta.shape == (draws, 2)
+
+
+def test_few_proposals_are_doubled_whenever_the_proposal_is_refitted() -> None:
+    asked: list[int] = []
+
+    def far(z: np.ndarray) -> np.ndarray:
+        asked.append(len(z))
+        return -0.5 * (((z - 6.0) / 0.5) ** 2).sum(axis=1)
+
+    peak = Optimum(theta=np.zeros(2), value=0.0, gradient=np.zeros(2), curvature=np.eye(2))
+    prior = NormalPrior(names=("one", "two"), mean=(0.0, 0.0), sd=(6.0, 6.0))
+    found = sample_posterior(
+        far, peak, prior=prior, draws=200, rng=np.random.default_rng(1), what="a test",
+        proposals=1000,
+    )  # fmt: skip
+    assert asked == [1000, 2000, 4000, 4000][: found.refits + 1]
+    assert found.refits > 0
+    assert abs(found.theta.mean() - 6.0) < 0.2

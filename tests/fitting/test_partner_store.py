@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ltvforecast.fitting.model_card import model_card
 from ltvforecast.errors import ConfigError
+from ltvforecast.fitting.model_card import model_card
 from ltvforecast.fitting.pointwise import log_likelihood, observations
 from ltvforecast.fitting.store import load_model, save_model
 from ltvforecast.forecast.predict import predict
@@ -25,7 +25,17 @@ from tests.forecast.made_partners import by_group, two_partners, with_effects
 
 @pytest.fixture(scope="module")
 def model() -> FittedModel:
-    made = by_group(two_partners(customers=120, draws=40), {}, {"alpha": 0.5, "a": 0.5, "v": 0.4})
+    pooled = two_partners(customers=120, draws=40)
+    customers = pooled.summary.customers
+    n, total = (customers[name].to_numpy(np.float64) for name in ("spend_n", "spend_sum"))
+    first = customers["first_value"].to_numpy(np.float64)
+    more = np.maximum(n - 1, 1)
+    logs = np.log(first) + np.where(
+        n > 1, more * (np.log(np.maximum(total - first, 1e-9) / more) - 0.08), 0.0
+    )
+    summary = dataclasses.replace(pooled.summary, customers=customers.assign(spend_log_sum=logs))
+    pooled = dataclasses.replace(pooled, summary=summary)
+    made = by_group(pooled, {}, {"alpha": 0.5, "a": 0.5, "v": 0.4})
     made = with_effects(made, rate=0.3, dropout=-0.2, spend=0.1)
     pooling = PartnerPooling(
         table=pd.DataFrame({"partner_id": ["p0", "p1"], "purchase_rate": [0.1, 0.2]}),
@@ -92,8 +102,6 @@ def test_arviz_takes_parameters_by_partner(model: FittedModel) -> None:
     assert float(table.loc["alpha[p0]", "mean"]) == pytest.approx(
         2 * float(table.loc["alpha[p1]", "mean"]), rel=0.01
     )
-
-
 
 
 def test_the_likelihood_of_a_customer_is_by_its_own_parameters(model: FittedModel) -> None:

@@ -17,7 +17,7 @@ from ltvforecast.errors import OutputExistsError, StoredFileError
 from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.model_record import fitted_model, model_record
 from ltvforecast.fitting.store import FORMAT_VERSION, load_model, save_model
-from ltvforecast.types import Allocation, Calendar, FittedModel
+from ltvforecast.types import Allocation, Calendar, FittedModel, Layers, RiskBand
 from tests.fitting.made_summary import summary_of
 
 
@@ -278,3 +278,36 @@ def test_a_seasonal_clock_comes_back_and_older_models_have_none(
     old = fitted_model(record, tables, draws_then)
     assert old.calendar.kind == "off"
     assert "earlier version" in old.calendar.how
+
+
+def test_streams_and_risk_bands_come_back_and_are_guarded(
+    cdnow_model: FittedModel, tmp_path: Path
+) -> None:
+    streams = pd.DataFrame(
+        {
+            "partner_id": pd.Series(["p", "p"], dtype="str"),
+            "revenue_stream": pd.Series(["<b>x</b>", "=1"], dtype="str"),
+            "first": [True, False],
+            "revenue": [1.5, 0.25],
+            "purchases": np.array([2, 1]),
+            "recent_revenue": [1.0, 0.25],
+            "recent_squares": [0.6, 0.0625],
+        }
+    )
+    band = RiskBand(
+        horizon_days=91.0, windows=3, low=0.2, high=0.5, partners=9, expected=0.3, silent=2,
+        silent_lo_90=0.1, silent_hi_90=0.5,
+    )  # fmt: skip
+    layers = Layers(estimates=(), track_record=(), origins=(), how="", risk_bands=(band,))
+    model = dataclasses.replace(
+        cdnow_model,
+        summary=dataclasses.replace(cdnow_model.summary, stream_history=streams),
+        layers=layers,
+    )
+    save_model(model, tmp_path / "m")
+    loaded = load_model(tmp_path / "m")
+    assert_same(loaded.layers, layers)
+    assert_same(loaded.summary.stream_history, streams)
+    (tmp_path / "m" / "streams.parquet").unlink()
+    with pytest.raises(StoredFileError, match=r"streams\.parquet is missing"):
+        load_model(tmp_path / "m")

@@ -1,4 +1,4 @@
-"""Programmes of known truth in which partners bring new customers, who then buy, and partners die."""
+"""Programmes of known truth whose partners bring new customers, who buy, and die."""
 
 from __future__ import annotations
 

@@ -29,9 +29,7 @@ def with_draws(
     """Exchange some of the parameter draws."""
     return dataclasses.replace(
         model,
-        purchase=dataclasses.replace(
-            model.purchase, draws={**model.purchase.draws, **purchase}
-        ),
+        purchase=dataclasses.replace(model.purchase, draws={**model.purchase.draws, **purchase}),
         spend=dataclasses.replace(model.spend, draws={**model.spend.draws, **spend}),
     )
 

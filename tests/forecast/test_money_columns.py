@@ -13,7 +13,6 @@ from ltvforecast.forecast.economics import (
     value_partners,
 )
 from ltvforecast.forecast.money_columns import (
-    accrual_columns,
     add_programmes,
     money_columns,
     money_notes,
@@ -100,16 +99,6 @@ class TestPartners:
         assert all("cost more than it earns" in note for note in money_notes(
             valued(REVENUE, terms), terms
         ))  # fmt: skip
-
-    def test_commission_by_month(self):
-        columns = accrual_columns(MONEY.commission_by_period, levels=LEVELS)
-        assert columns["commission"].shape == (12,)
-        # the 2nd partner's 3rd month
-        month = MONEY.commission_by_period[:, 1, 2]
-        assert columns["commission"][5] == pytest.approx(month.mean())
-        assert columns["commission_hi_90"][5] == pytest.approx(np.quantile(month, 0.95))
-        whole = money_columns(MONEY, TERMS, months=MONTHS, levels=LEVELS)["commission"]
-        assert columns["commission"].reshape(4, 3).sum(axis=1) == pytest.approx(whole)
 
 
 class TestProgramme:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -65,23 +67,37 @@ def test_tables_meet_the_formula_for_every_customer(
     exact = expected_by_formula(
         x[some], T[some], draws, Future(horizon=horizon, discount=discount, lag=lag)
     )
-    for found, true in zip(table.purchases(x[some], T[some], draws), exact, strict=True):
+    values = table.purchases(x[some], T[some], draws, slice(None))
+    for found, true in zip(values, exact, strict=True):
         assert np.abs(np.log(found / true)).max() < 1e-5
 
 
-def test_few_customers_and_shapes_that_differ_take_the_formula() -> None:
-    x, T, parameters = made()
-    few = CustomerParameters(draws=parameters.draws, group=parameters.group[:20], effects=None)
+@pytest.mark.parametrize("kept", [0, 8_000_000])
+def test_few_customers_and_shapes_that_differ_take_the_formula(
+    kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partner_expectation, "MOST_KNOWN", kept)
     horizon = np.array([52.0])
-    assert (
-        tabulate_partner_purchases(x[:20], T[:20], few, horizon=horizon, discount=0.0).box is None
-    )
-    x, T, parameters = made(shared=False)
-    found = tabulate_partner_purchases(x, T, parameters, horizon=horizon, discount=0.001)
-    assert found.box is None
-    plain, discounted = found.purchases(x[:9], T[:9], parameters.of(slice(0, 9)))
-    assert plain.shape == (9, DRAWS)
-    assert (discounted < plain).all()
+    for x, T, parameters in (made(), made(shared=False), made(effects=True)):
+        effects = parameters.effects
+        if effects is not None:
+            effects = dataclasses.replace(effects, pattern=effects.pattern[:300])
+        few = CustomerParameters(
+            draws=parameters.draws, group=parameters.group[:300], effects=effects
+        )
+        found = tabulate_partner_purchases(x[:300], T[:300], few, horizon=horizon, discount=0.001)
+        assert found.box is None
+        assert (found.known is not None) == (kept > 0)
+        place = slice(40, 90)
+        draws = few.of(place)
+        exact = expected_by_formula(
+            x[place], T[place], draws, Future(horizon=horizon, discount=0.001, lag=None)
+        )
+        for one, other in zip(
+            found.purchases(x[place], T[place], draws, place), exact, strict=True
+        ):
+            np.testing.assert_allclose(one, other, rtol=1e-12)
+        assert (exact[1] < exact[0]).all()
 
 
 def test_one_group_of_one_age_needs_one_node() -> None:
@@ -97,7 +113,7 @@ def test_one_group_of_one_age_needs_one_node() -> None:
     for low in table.tables:
         assert low is not None
         assert low.coefficients.shape[3:] == (1, 1)
-    found = table.purchases(x, T, alone.of(slice(None)))[0]
+    found = table.purchases(x, T, alone.of(slice(None)), slice(None))[0]
     exact = expected_by_formula(x, T, alone.of(slice(None)), future)[0]
     assert np.abs(np.log(found / exact)).max() < 1e-5
 

@@ -54,13 +54,13 @@ money = st.floats(0, 1e9, allow_nan=False)
 @settings(max_examples=40, deadline=None)
 @given(
     data=st.data(),
-    partners=st.integers(1, 4),
-    draws=st.integers(1, 6),
+    size=st.tuples(st.integers(1, 6), st.integers(1, 4)),
     new=st.booleans(),
     by_period=st.booleans(),
     seed=st.integers(0, 2**32),
 )
-def test_streams_add_up_in_every_draw(data, partners, draws, new, by_period, seed) -> None:
+def test_streams_add_up_in_every_draw(data, size, new, by_period, seed) -> None:
+    draws, partners = size
     rng = np.random.default_rng(seed)
     purchases = rng.choice([0.0, 1.0, 3.0, 1e4], partners)
     shares = rng.dirichlet([0.2, 0.2, 0.2], partners)
@@ -170,8 +170,10 @@ def test_first_purchases_have_a_mix_of_their_own() -> None:
             made_history(np.array([[1.0, 0.0, 0.0]]), np.array([500.0]), first=True),
         ]
     )
-    both = split_by_stream(np.full((20, 1), 5.0), partner_ids=ids(1), stream_history=history,
-                           seed=1, first=np.full((20, 1), 3.0), later=np.full((20, 1), 1.0))  # fmt: skip
+    existing, first, later = (np.full((20, 1), amount) for amount in (5.0, 3.0, 1.0))
+    both = split_by_stream(
+        existing, partner_ids=ids(1), stream_history=history, seed=1, first=first, later=later
+    )
     np.testing.assert_allclose(both.revenue[:, 0], np.tile([3.0, 6.0, 0.0], (20, 1)))
 
 

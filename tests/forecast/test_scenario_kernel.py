@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ltvforecast.forecast.blocks import _probabilities
-from ltvforecast.forecast.records import Customers, Destinations, Draws
+from ltvforecast.forecast.records import Customers, Destinations, Draws, Eligible
 from ltvforecast.forecast.scenario_futures import cut_segments
 from ltvforecast.forecast.scenario_kernel import Futures, Likely, PairTotals, simulate_pair
 from ltvforecast.formulas import bgnbd
@@ -56,6 +56,7 @@ def simulate_both(
         np.zeros(shape, dtype=np.int64),
         np.zeros((2, paths), dtype=np.int64),
         np.zeros((2, paths)),
+        np.zeros((0, 0, 0, 0), dtype=np.int64),
     )
     quantum = 2.0**-20
     everywhere = np.arange(1, len(shares) + 1) / len(shares)
@@ -78,6 +79,8 @@ def simulate_both(
         np.inf,
         Likely(p_alive, p_buy, np.ones((1, paths))),
         totals,
+        Eligible(np.empty(0, dtype=np.int64), np.empty(0)),
+        np.random.Generator(np.random.SFC64(seed + 1)),
     )
     return Pair(
         base=totals.base.sum(axis=0) * quantum,

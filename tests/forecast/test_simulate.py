@@ -77,9 +77,7 @@ def simulate_one(
     zeros = [np.zeros((1, paths)) for _ in range(3)]
     filled = Paths(p_alive, p_buy, np.ones((1, paths)), *zeros)
     everywhere = np.ones(len(shares)) / len(shares) if programme is None else np.array(programme)
-    totals = new_totals(
-        len(everywhere), paths, len(edges) - 1, eligible=len(eligible.period) > 0
-    )
+    totals = new_totals(len(everywhere), paths, len(edges) - 1, eligible=len(eligible.period) > 0)
     simulate_customers(
         np.random.Generator(np.random.SFC64(seed)),
         one,

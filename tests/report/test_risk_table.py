@@ -11,7 +11,8 @@ from ltvforecast.types import Horizon
 from tests.report.made_forecast import make_forecast
 
 
-def band(low, high, partners, expected, silent, low_90, high_90, *, days=182.0):
+def band(*values, days=182.0):
+    low, high, partners, expected, silent, low_90, high_90 = values
     return {
         "horizon_days": days, "windows": 4, "low": low, "high": high, "partners": partners,
         "expected": expected, "silent": silent, "silent_lo_90": low_90, "silent_hi_90": high_90,
@@ -50,6 +51,12 @@ def test_chances_that_were_wrong_are_admitted():
     assert "Where the chance was 5–20%, clearly more fell silent" in words
     (words,) = risk_words(basis_with((band(0.8, 1.0, 80, 0.9, 30, 0.28, 0.47),)))
     assert "80–100%, clearly fewer fell silent" in words
+
+
+def test_what_chance_alone_may_do_is_not_called_clear():
+    """Beyond the 90 % interval, but not beyond one of 99 %: of six bands one is, now and then."""
+    (words,) = risk_words(basis_with((band(0.05, 0.2, 80, 0.1, 14, 0.115, 0.26),)))
+    assert "clearly" not in words
 
 
 def test_a_band_of_few_partners_proves_nothing():
