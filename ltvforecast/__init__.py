@@ -368,6 +368,8 @@ Map of the modules, each with its own first line:
   show the same.
 - plots/checks.py: Charts of fit checks: what came against what the model expects, straight from a
   check's table.
+- plots/economics.py: Charts of money: worth against the cost of winning partners, and commission
+  by period.
 - plots/forecast.py: Charts of a forecast: partners with intervals, head and long tail, by month,
   and at risk.
 - plots/labels.py: Partner names and amounts of money as short labels that are safe to draw.
@@ -381,14 +383,20 @@ Map of the modules, each with its own first line:
   gathered once.
 - report/cells.py: Cells of tables: estimates with their range, probabilities, shares and plain
   figures.
+- report/commission.py: Commission by month, as finance accrues it, and as recurring income of the
+  partners.
 - report/content.py: What the report says: every number is computed and every sentence written
   here.
 - report/data_account.py: The data the forecast stands on: every row and every unit of money, and
   what was odd.
 - report/document.py: The records a report is made of, apart from any way of showing them.
+- report/economics.py: Whether partners pay: worth against the cost of winning them, payback, and
+  the highest costs.
 - report/explanation.py: Method, glossary and provenance in plain words.
 - report/html.py: The report as one HTML file that needs nothing else: no network, no fonts, no
   pictures.
+- report/money_terms.py: Money terms in words: margin, commission, costs; what was given, and what
+  it means.
 - report/newcomers.py: New customers: how many are expected, through which partners, or why nobody
   can tell.
 - report/outlook.py: What lies ahead: the partners to watch, and revenue by month.

@@ -740,11 +740,14 @@ class PartnerForecast:
         The columns of ``partners.csv``, ``customers.parquet`` and ``periods.csv``.
     segments : pandas.DataFrame
         Segments side by side: the columns of ``segments.csv``.
+    streams : pandas.DataFrame or None
+        Revenue by stream: the columns of ``streams.csv``; None where no streams are told.
     programme : mapping
         The same names for the whole programme, with its own joint intervals.
     draws : xarray.Dataset
         ``existing_revenue``, ``ltv``, ``commission``, ``active_customers``, and ``new_customers``
-        and ``new_revenue`` where they are forecast, with dimensions (draw, partner).
+        and ``new_revenue`` where they are forecast, with dimensions (draw, partner);
+        ``stream_revenue`` (draw, revenue_stream) of the programme where streams are told.
     history : pandas.DataFrame
         Revenue by partner and day up to ``as_of`` (see :class:`CustomerSummary`).
     spec : ForecastSpec
@@ -756,6 +759,7 @@ class PartnerForecast:
     customers: pd.DataFrame
     periods: pd.DataFrame
     segments: pd.DataFrame
+    streams: pd.DataFrame | None
     programme: Mapping[str, object]
     draws: xr.Dataset
     history: pd.DataFrame

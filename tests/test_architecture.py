@@ -62,7 +62,7 @@ ALLOWED_PARTS: dict[str, set[str]] = {
     },
     # fit checks are computed in checks; the charts draw their tables
     "plots": {"errors", "types", "checks"},
-    "report": {"errors", "types", "plots", "output"},
+    "report": {"errors", "types", "economics_types", "plots", "output"},
     "evaluate": {
         "errors",
         "types",

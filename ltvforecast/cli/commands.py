@@ -29,7 +29,7 @@ from ltvforecast.config import (
     parse_season,
 )
 from ltvforecast.output import refuse_existing, whole_folder
-from ltvforecast.types import DEFAULT_SEED, Economics
+from ltvforecast.types import DEFAULT_SEED
 
 __all__ = ["app"]
 
@@ -276,15 +276,32 @@ def predict(
             help="What past forecasts taught: all, none, or some of combination, correction, width."
         ),
     ] = "all",
+    economics: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.toml",
+            help="Money terms: tiers, bounties, costs, and what differs by segment or partner.",
+        ),
+    ] = None,
     discount_rate: Annotated[
-        float, typer.Option(help="Effective annual rate: 0.10 is 10 % a year.")
-    ] = Economics().discount_rate,
+        float | None,
+        typer.Option(help="Effective annual rate: 0.10 is 10 % [default: the file's, 0.10]."),
+    ] = None,
     margin: Annotated[
-        float, typer.Option(help="Gross margin as a share of revenue.")
-    ] = Economics().margin,
+        float | None,
+        typer.Option(help="Gross margin as a share of revenue [default: the file's, 1]."),
+    ] = None,
     commission: Annotated[
-        float, typer.Option(help="Commission as a share of revenue.")
-    ] = Economics().commission,
+        float | None,
+        typer.Option(help="Commission as a share of revenue [default: the file's, 0]."),
+    ] = None,
+    acquisition: Annotated[
+        bool,
+        typer.Option(
+            "--acquisition/--no-acquisition",
+            help="Count new customers, where the model knows how partners bring them, or do not.",
+        ),
+    ] = True,
     seed: opt.Seed = DEFAULT_SEED,
     workers: opt.Workers = None,
     overwrite: opt.Overwrite = False,
@@ -297,26 +314,33 @@ def predict(
 
     Example: ltvforecast predict models/orders --horizon 12mo --out forecasts/orders
     """
-    from ltvforecast.fitting.store import load_model
+    from ltvforecast.fitting.store import load_model, save_model
+    from ltvforecast.forecast.economics_file import economics_from_options
     from ltvforecast.forecast.predict import predict as predict_partners
     from ltvforecast.forecast.store import save_forecast
 
     terminal = Terminal(as_json=as_json, quiet=quiet)
     folder = out or Path("forecasts") / model.name
     refuse_existing(folder, overwrite=overwrite)
+    terms = economics_from_options(
+        economics, discount_rate=discount_rate, margin=margin, commission=commission
+    )
+    fitted = load_model(model)
     with terminal.progress() as progress:
         forecast = predict_partners(
-            load_model(model),
+            fitted,
             horizon=horizon,
-            economics=Economics(margin=margin, commission=commission, discount_rate=discount_rate),
+            economics=terms,
             draws=draws,
             levels=parse_levels(levels),
             layers=parse_layers(layers),
+            acquisition=acquisition,
             seed=seed,
             workers=workers,
             progress=progress,
         )
     save_forecast(forecast, folder, overwrite=overwrite)
+    save_model(fitted, folder / "model")  # whatif simulates again
     terminal.show("\n".join([*forecast_lines(forecast), f"forecast saved in {folder}"]))
     terminal.finish("predict", {"programme": dict(forecast.programme)}, outputs=[str(folder)])
 

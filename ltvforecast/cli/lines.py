@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -170,23 +170,23 @@ def forecast_lines(forecast: PartnerForecast) -> list[str]:
     level = max(forecast.spec.levels)
     whole = forecast.programme
     terms = forecast.spec.economics
+    new = forecast.provenance["new_customers"]
+    included = isinstance(new, Mapping) and bool(new["included"])
     revenue = (
-        f"customers known on {forecast.provenance['as_of']}, "
-        f"next {forecast.spec.horizon.text}: "
-        f"revenue {_money(whole['future_revenue'])} "
-        f"({level} % between {_money(whole[f'future_revenue_lo_{level}'])} "
-        f"and {_money(whole[f'future_revenue_hi_{level}'])}); new customers are not included"
+        f"customers known on {forecast.provenance['as_of']}"
+        f"{' and new ones' if included else ''}, next {forecast.spec.horizon.text}: "
+        f"revenue {_between(whole, 'future_revenue', level)}"
     )
     value = (
         f"ltv {_money(whole['ltv'])}: discounted at {terms.discount_rate:.1%} a year, "
-        f"margin {terms.margin:.0%}, commission {terms.commission:.0%}; "
+        f"margin {terms.margin:.0%}, {_commission(forecast)}; "
         f"{forecast.spec.draws:,} simulated futures, seed {forecast.spec.seed}"
     )
     header = (
         f"{'partner':<20}{'customers':>10}{'to date':>14}{'ltv':>14}"
         f"{f'{level} % interval':>28}{'p_churn':>9}"
     )
-    lines = [revenue, value, "", header]
+    lines = [revenue, _new_line(forecast, level), value, *_money_lines(forecast, level), "", header]
     for _, row in forecast.partners.head(TOP).iterrows():
         between = f"{_money(row[f'ltv_lo_{level}'])} to {_money(row[f'ltv_hi_{level}'])}"
         lines.append(
@@ -196,6 +196,55 @@ def forecast_lines(forecast: PartnerForecast) -> list[str]:
         )
     if len(forecast.partners) > TOP:
         lines.append(f"... and {len(forecast.partners) - TOP:,} more")
+    return lines
+
+
+def _between(whole: Mapping[str, object], name: str, level: int) -> str:
+    low, high = (_money(whole[f"{name}_{end}_{level}"]) for end in ("lo", "hi"))
+    return f"{_money(whole[name])} ({level} % between {low} and {high})"
+
+
+def _new_line(forecast: PartnerForecast, level: int) -> str:
+    """Say how many new customers are expected, or why they are not included."""
+    new, whole = forecast.provenance["new_customers"], forecast.programme
+    if isinstance(new, Mapping) and not new["included"]:
+        return f"new customers are not included: {new['why']}"
+    customers, low, high = (
+        float(str(whole[f"new_customers{end}"])) for end in ("", f"_lo_{level}", f"_hi_{level}")
+    )
+    return (
+        f"of it from {customers:,.0f} new customers ({low:,.0f} to {high:,.0f}): "
+        f"{_between(whole, 'new_revenue', level)}"
+    )
+
+
+def _commission(forecast: PartnerForecast) -> str:
+    """Name the programme's flat commission, or say that it is none."""
+    terms = forecast.spec.economics
+    uneven = terms.tiers or terms.by_segment or terms.by_partner
+    return "commission by its terms" if uneven else f"commission {terms.commission:.0%}"
+
+
+def _money_lines(forecast: PartnerForecast, level: int) -> list[str]:
+    """Say what commission will be owed, and worth against acquisition costs, where known."""
+    whole, lines = forecast.programme, []
+    if float(str(whole["commission"])) > 0:
+        lines.append(f"commission to accrue {_between(whole, 'commission', level)}")
+    if whole["ltv_to_cac"] is not None:
+        ratio, low, high, chance = (
+            float(str(whole[name]))
+            for name in (
+                "ltv_to_cac",
+                f"ltv_to_cac_lo_{level}",
+                f"ltv_to_cac_hi_{level}",
+                "p_ltv_exceeds_cac",
+            )
+        )
+        lines.append(
+            f"{float(str(whole['partners_with_cac'])):,.0f} partners with an acquisition cost, "
+            f"{_money(whole['cac'])} together: LTV:CAC {ratio:.2f} ({low:.2f} to {high:.2f}), "
+            f"above 1 with probability {chance:.2f}"
+        )
     return lines
 
 

@@ -154,13 +154,16 @@ def _asked(
 
     if (folder / "forecast.json").is_file():
         spec = load_forecast(folder).spec
-        if not (folder / "model").is_dir():
+        places = [
+            place for place in (folder, folder.absolute().parent) if (place / "model").is_dir()
+        ]
+        if not places:
             raise ConfigError(
-                f"the forecast in {folder} has no model beside it",
-                expected="a folder model inside, as `predict` writes it",
+                f"the forecast in {folder} has no model with it",
+                expected="a folder model inside it, as `predict` writes it, or beside it",
                 remedy="predict again, or give the folder of the model and --horizon",
             )
-        model = load_model(folder / "model")
+        model = load_model(places[0] / "model")
     else:
         model = load_model(folder)
         if horizon is None:

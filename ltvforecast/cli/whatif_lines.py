@@ -62,14 +62,20 @@ def _partner_lines(table: pd.DataFrame, level: int) -> list[str]:
         lines.append(line)
     if len(table) > TOP:
         lines.append(f"... and {len(table) - TOP:,} more partners")
+    if known:
+        lines.append(
+            "break-even: how many times the assumed effect would just bring the cost back; none: "
+            "not within four times, or nobody behaves differently"
+        )
     return lines
 
 
 def _support_lines(ranking: SupportRanking, level: int) -> list[str]:
     whole = ranking.summary
-    limit = "" if whole["budget"] is None else f" of a budget of {_money(whole, 'budget')}"
     if not whole["supported"]:
-        return [f"support: no partner is expected to bring back its cost within it{limit}"]
+        within = "" if whole["budget"] is None else " within the budget"
+        return [f"support: there is no partner that is expected to bring back its cost{within}"]
+    limit = "" if whole["budget"] is None else f" of a budget of {_money(whole, 'budget')}"
     lines = [
         (
             f"support {whole['supported']:,} partners for {_money(whole, 'cost')}{limit}: gain "

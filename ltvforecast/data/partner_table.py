@@ -34,7 +34,7 @@ SHARES = ("commission_rate", "margin", "refund_share", "clawback_share")
 MEANINGS: Mapping[str, tuple[str, ...]] = {
     "partner_id": ALIASES["partner_id"],
     "segment": ("partner_segment", "partner_type"),
-    **{name: () for name in TERM_COLUMNS},
+    **dict.fromkeys(TERM_COLUMNS, ()),
     "support_cost_per_month": ("monthly_support_cost",),
     "acquisition_cost": ("partner_acquisition_cost",),
 }
@@ -49,9 +49,9 @@ class PartnerTable:
     ----------
     frame : pandas.DataFrame
         Sorted by ``partner_id``, one row a partner: ``partner_id`` and ``segment`` (str), money
-        terms that are told (:data:`ltvforecast.economics_types.TERM_COLUMNS`; float64), and covariates under their own names: numbers as
-        float64, categories as str, yes/no as boolean, dates as datetime64[us]. Missing cells are
-        missing.
+        terms that are told (:data:`ltvforecast.economics_types.TERM_COLUMNS`; float64), and
+        covariates under their own names: numbers as float64, categories as str, yes/no as boolean,
+        dates as datetime64[us]. Missing cells are missing.
     notes : tuple of str
         What a reader should know of the reading.
     """

@@ -87,6 +87,20 @@ class Flows:
             eligible_revenue=young,
         )
 
+    def first_revenue(self) -> FloatArray | None:
+        """Give the revenue of first purchases, shape (draw, partner); None without new customers.
+
+        Returns
+        -------
+        float64 array or None
+        """
+        if self.newcomers is None:
+            return None
+        first = self.newcomers.first_revenue.sum(axis=2).T * self.quantum
+        if self.layered is not None:
+            first *= self.layered.programme_factor[:, None]
+        return np.asarray(first)
+
     def _money(self, quanta: IntArray, factor: FloatArray | None) -> FloatArray:
         money = np.swapaxes(quanta, 0, 1) * self.quantum
         if factor is not None:

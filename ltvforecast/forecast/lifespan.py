@@ -65,7 +65,7 @@ class Lifespans:
 def partner_lifespans(
     model: FittedModel,
     *,
-    draws: int = 100,
+    draws: int = 80,
     levels: Sequence[int] = (50, 80, 90),
     seed: int = DEFAULT_SEED,
     acquisition: bool = True,
@@ -78,8 +78,8 @@ def partner_lifespans(
     ----------
     model : FittedModel
     draws : int
-        A draw over six years costs about three times what one over a year does; with 100 of them
-        a chance is known to about five points.
+        A draw over six years costs about three times what one over a year does. With 80 of them a
+        chance has a standard error of at most 5.6 points.
     levels : sequence of int
         Of the intervals, in percent.
     seed : int

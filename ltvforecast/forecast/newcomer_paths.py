@@ -14,8 +14,8 @@ see, and makes a first purchase there. Then
 
 Where frequent buyers spend more (or less) per purchase, rate and spend level are drawn from a
 Gaussian copula, by tables of their quantiles. Of a partner with more than 2,000 new customers in a
-draw, so many are simulated; the others together are a gamma variable with the mean and variance
-that those show, spread over periods and partners as theirs.
+draw, so many are simulated; the others together are a gamma variable with the mean that is
+expected and the variance that those show, spread over periods and partners as theirs.
 
 References
 ----------
@@ -139,6 +139,7 @@ def simulate_newcomers_of(
     side_stream: np.random.Generator,
     counts: IntArray,
     lived: FloatArray,
+    expected: FloatArray,
     law: Law,
     timing: Timing,
     pairing: Pairing,
@@ -155,6 +156,8 @@ def simulate_newcomers_of(
     counts : int64 array, shape (draw, piece)
     lived : float64 array, shape (draw, piece)
         Share of each piece in which the partner is active.
+    expected : float64 array, shape (draw,)
+        What these customers are expected to bring together, in quanta.
     law, timing, pairing, terms
     brought : Brought
         Filled in.
@@ -178,8 +181,9 @@ def simulate_newcomers_of(
             law, timing, pairing, terms, brought, visits, away, used,
         )  # fmt: skip
         if total > drawn and worth > 0.0:
-            mean = worth / drawn
-            variance = max(square / drawn - mean * mean, 1e-12 * mean * mean)
+            mean = expected[m] / total
+            seen = worth / drawn
+            variance = max(square / drawn - seen * seen, 1e-12 * mean * mean)
             rest = float(total - drawn)
             more = stream.standard_gamma(rest * mean * mean / variance) * variance / mean
             _scale(1.0 + more / worth, m, brought, away, before, used)

@@ -343,6 +343,7 @@ def _simulate_partner(stage: _Stage, place: int) -> None:
         law, later = stage.shared
     pairing = stage.parameters.pairing(law) if stage.pairing is None else stage.pairing
     counts = came.counts.astype(np.int64)
+    expected = _expectations(stage, came, law, later)
     shape = stage.revenue.shape[1:]
     money = [np.zeros(shape, dtype=np.int64) for _ in range(3)]
     brought = Brought(money[0], money[1], money[2], np.zeros(shape[0]))
@@ -351,6 +352,7 @@ def _simulate_partner(stage: _Stage, place: int) -> None:
         _stream(stage.plan.seed, _SIDE_STREAM, name),
         counts,
         came.lived,
+        expected[-1],
         law,
         stage.timing,
         pairing,
@@ -361,7 +363,7 @@ def _simulate_partner(stage: _Stage, place: int) -> None:
     stage.first_revenue[place] = brought.first_revenue
     stage.p_acquiring[place] = came.p_acquiring.mean()
     stage.life_days[place] = came.life_days
-    _add(stage, place, brought, away=away, expected=_expectations(stage, came, law, later))
+    _add(stage, place, brought, away=away, expected=expected)
 
 
 def _expectations(

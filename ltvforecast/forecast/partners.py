@@ -104,6 +104,7 @@ def partner_table(
     spec: ForecastSpec,
     *,
     p_acquiring: FloatArray | None = None,
+    lifespans: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Build the partner table.
 
@@ -114,6 +115,8 @@ def partner_table(
     spec : ForecastSpec
     p_acquiring : float64 array, shape (partner,), optional
         None where it is not known.
+    lifespans : pandas.DataFrame, optional
+        See :class:`ltvforecast.forecast.lifespan.Lifespans`.
 
     Returns
     -------
@@ -139,6 +142,9 @@ def partner_table(
     after = table.columns.tolist().index("p_churn")
     table.insert(after + 1, "p_decline", decline if reaches_back(summary, spec) else np.nan)
     table.insert(after + 2, "p_acquiring", np.nan if p_acquiring is None else p_acquiring)
+    if lifespans is not None:
+        told = lifespans.drop(columns="partner_id").reset_index(drop=True)
+        table = pd.concat([table, told], axis=1)
     table["share"] = _shares(draws.ltv.mean(axis=0))
     table["warnings"] = [
         "; ".join(words for words in told if words)
@@ -160,6 +166,7 @@ def programme_row(
     partners: GroupDraws,
     programme: GroupDraws,
     money: Mapping[str, float | None],
+    lifespan: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """Build the programme's own row, with joint intervals, concentration and counts.
 
@@ -172,6 +179,8 @@ def programme_row(
     partners, programme : GroupDraws
     money : mapping
         What follows from the money terms.
+    lifespan : mapping, optional
+        How long the programme lasts.
 
     Returns
     -------
@@ -197,6 +206,7 @@ def programme_row(
         "revenue_to_date": to_date,
         **{name: _known(values[0]) for name, values in quantities.items()},
         "p_decline": decline,
+        **{name: value for name, value in (lifespan or {}).items() if name != "partner_id"},
         "head_partners": int((table["tail"] == "head").sum()),
         "long_tail_partners": len(tail),
         **_scalars("long_tail_ltv", partners.ltv[:, tail].sum(axis=1), spec),

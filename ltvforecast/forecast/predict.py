@@ -22,6 +22,7 @@ from ltvforecast.forecast.layers import (
     layer_draws,
     recent_revenue,
 )
+from ltvforecast.forecast.lifespan import Lifespans, partner_lifespans
 from ltvforecast.forecast.money_columns import programme_row as money_row
 from ltvforecast.forecast.newcomers import Newcomers, simulate_newcomers, why_no_newcomers
 from ltvforecast.forecast.partners import (
@@ -34,6 +35,7 @@ from ltvforecast.forecast.partners import (
 from ltvforecast.forecast.prepare import prepare_programme
 from ltvforecast.forecast.provenance import build_provenance
 from ltvforecast.forecast.records import Totals
+from ltvforecast.forecast.revenue_streams import StreamSplit, split_by_stream, stream_table
 from ltvforecast.forecast.roll_up import GroupDraws, RollUp, programme_of, roll_up
 from ltvforecast.forecast.self_check import check_simulation
 from ltvforecast.forecast.terms import resolve_terms
@@ -169,7 +171,20 @@ def predict(
         block_size=block_size,
         progress=progress,
     ) as totals:
-        simulated = _Simulated(programme=programme, order=order, totals=totals, newcomers=newcomers)
+        simulated = _Simulated(
+            programme=programme,
+            order=order,
+            totals=totals,
+            newcomers=newcomers,
+            lifespans=partner_lifespans(
+                model,
+                levels=spec.levels,
+                seed=spec.seed,
+                acquisition=spec.acquisition,
+                workers=workers,
+                progress=progress,
+            ),
+        )
         return _forecast(model, spec, periods=periods, simulated=simulated, terms=terms)
 
 
@@ -181,6 +196,7 @@ class _Simulated:
     order: IntArray
     totals: Totals
     newcomers: Newcomers | None
+    lifespans: Lifespans
 
 
 def _first_months(summary: CustomerSummary, terms: PartnerTerms) -> FloatArray | None:
@@ -223,7 +239,14 @@ def _forecast(
         levels=spec.levels,
     )
     new_facts = _new_customer_facts(model, spec, told=flows.newcomers is not None)
-    partners = partner_table(summary, rolled, spec, p_acquiring=_p_acquiring(model, new))
+    partners = partner_table(
+        summary,
+        rolled,
+        spec,
+        p_acquiring=_p_acquiring(model, new),
+        lifespans=simulated.lifespans.table,
+    )
+    split, streams = _streams(summary, flows, rolled, spec, ranked=partners)
     return PartnerForecast(
         partners=partners,
         customers=_customer_table(
@@ -244,8 +267,10 @@ def _forecast(
             money=money_row(
                 rolled.money, months=months_of_periods(periods.edges_days), levels=spec.levels
             ),
+            lifespan=simulated.lifespans.programme,
         ),
-        draws=_draw_set(rolled.partners, spec, summary.partner_ids),
+        streams=streams,
+        draws=_draw_set(rolled.partners, split, spec, summary.partner_ids),
         history=summary.history.reset_index(drop=True),
         spec=spec,
         provenance=build_provenance(
@@ -257,6 +282,39 @@ def _forecast(
             warnings=(*_warnings(model, spec), *_new_customer_words(new_facts)),
         ),
     )
+
+
+def _streams(
+    summary: CustomerSummary,
+    flows: Flows,
+    rolled: RollUp,
+    spec: ForecastSpec,
+    *,
+    ranked: pd.DataFrame,
+) -> tuple[StreamSplit | None, pd.DataFrame | None]:
+    """Split revenue by stream, where the transactions tell streams."""
+    history = summary.stream_history
+    if history is None:
+        return None, None
+    first, later = flows.first_revenue(), None
+    if first is not None and rolled.partners.new_revenue is not None:
+        later = np.maximum(rolled.partners.new_revenue - first, 0.0)
+    split = split_by_stream(
+        rolled.partners.existing_revenue,
+        partner_ids=summary.partner_ids,
+        stream_history=history,
+        seed=spec.seed,
+        first=first,
+        later=later,
+    )
+    table = stream_table(
+        split,
+        partner_ids=summary.partner_ids,
+        stream_history=history,
+        levels=spec.levels,
+        ranked=ranked["partner_id"].tolist(),
+    )
+    return split, table
 
 
 def _estimate(model: FittedModel, spec: ForecastSpec) -> LayerEstimate | None:
@@ -315,7 +373,7 @@ def _new_customer_words(facts: Mapping[str, object]) -> tuple[str, ...]:
     """Warn where new customers were wanted and can't be told."""
     if facts["included"] or facts["why"] == "switched off":
         return ()
-    return (f"new customers are not in the figures: {facts['why']}",)
+    return (str(facts["why"]),)
 
 
 def _earned_rates(rolled: RollUp, terms: PartnerTerms) -> FloatArray:
@@ -370,7 +428,9 @@ def _earned(table: pd.DataFrame, rate: FloatArray, levels: tuple[int, ...]) -> p
     return table.assign(**worth)
 
 
-def _draw_set(draws: GroupDraws, spec: ForecastSpec, partner_ids: tuple[str, ...]) -> xr.Dataset:
+def _draw_set(
+    draws: GroupDraws, split: StreamSplit | None, spec: ForecastSpec, partner_ids: tuple[str, ...]
+) -> xr.Dataset:
     quantities = {
         "existing_revenue": draws.existing_revenue,
         "ltv": draws.ltv,
@@ -380,13 +440,17 @@ def _draw_set(draws: GroupDraws, spec: ForecastSpec, partner_ids: tuple[str, ...
     if draws.new_revenue is not None and draws.new_customers is not None:
         quantities["new_revenue"] = draws.new_revenue
         quantities["new_customers"] = draws.new_customers.astype(np.int64)
-    return xr.Dataset(
+    found = xr.Dataset(
         {name: (("draw", "partner"), values) for name, values in quantities.items()},
         coords={
             "draw": np.arange(spec.draws),
             "partner": np.array(partner_ids, dtype=np.str_),
         },
     )
+    if split is not None:
+        found = found.assign_coords(revenue_stream=np.array(split.streams, dtype=np.str_))
+        found["stream_revenue"] = (("draw", "revenue_stream"), split.revenue.sum(axis=1))
+    return found
 
 
 def _warnings(model: FittedModel, spec: ForecastSpec) -> tuple[str, ...]:

@@ -135,6 +135,12 @@ def scenario(
     times the one given, as far as they make sense), each simulated on common random numbers, by a
     monotone cubic.
 
+    Intervals are predicted ones: what a customer does under the change is as random as without it.
+
+    What past forecasts taught multiplies both futures by the factors of the base. Where the learnt
+    width of partners is not one, these factors depend on the draw, so that the mean change of a
+    small partner is some percent smaller or larger than that of its level.
+
     If only money terms or the order value change, the base is the forecast of
     :func:`ltvforecast.predict` with the same seed, to the last bit; else it is simulated anew and
     differs from it by chance.

@@ -71,9 +71,9 @@ def cut_segments(edges: FloatArray, rate: float) -> Segments:
 
     Examples
     --------
-    >>> cut = cut_segments(np.array([[0.0, 2.0, 4.0]]), 0.5)
+    >>> cut = cut_segments(np.array([[0.0, 2.0, 4.0]]), 0.25)
     >>> cut.edges.tolist(), cut.base.tolist(), cut.changed.tolist()
-    ([[0.0, 1.0, 2.0, 2.0, 4.0]], [[0, 0, 1, 1]], [[0, 1, -1, -1]])
+    ([[0.0, 0.5, 1.0, 2.0, 4.0]], [[0, 0, 0, 1]], [[0, 1, -1, -1]])
     """
     periods = edges.shape[1] - 1
     if rate == 1.0:

@@ -3,7 +3,7 @@
 ::
 
     partners.csv   periods.csv   segments.csv        the tables
-    customers.parquet
+    customers.parquet   streams.csv                  (streams only where they are told)
     programme.json                                   the whole programme
     draws.nc                                         draws by partner (NetCDF-4)
     history.parquet                                  revenue by partner and day up to as_of
@@ -55,10 +55,21 @@ _FILES = (
     "programme.json",
     "segments.csv",
 )
-_TEXT = ("partner_id", "segment", "period_start", "period_end", "tail", "warnings")
-_NAMES = ("partner_id", "segment")
+_STREAMS = "streams.csv"
+"""Only where the transactions tell revenue streams."""
+_TEXT = (
+    "partner_id",
+    "segment",
+    "revenue_stream",
+    "period_start",
+    "period_end",
+    "tail",
+    "warnings",
+)
+_NAMES = ("partner_id", "segment", "revenue_stream")
 """From the data, and so guarded."""
 _WHOLE = ("customers", "partners")
+_FLAGS = ("lifespan_censored",)
 
 
 def save_forecast(
@@ -85,6 +96,10 @@ def save_forecast(
         _write_csv(forecast.partners, made / "partners.csv")
         _write_csv(forecast.periods, made / "periods.csv")
         _write_csv(forecast.segments, made / "segments.csv")
+        files = _FILES
+        if forecast.streams is not None:
+            _write_csv(forecast.streams, made / _STREAMS)
+            files = (*_FILES, _STREAMS)
         for name, table in (("customers", forecast.customers), ("history", forecast.history)):
             pq.write_table(
                 pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None),
@@ -98,7 +113,7 @@ def save_forecast(
             "spec": _spec_record(forecast.spec),
             "provenance": forecast.provenance,
         }
-        _write_json(index_record(made, _KIND, content, files=_FILES), made / _KIND.index)
+        _write_json(index_record(made, _KIND, content, files=files), made / _KIND.index)
 
 
 def load_forecast(folder: str | Path) -> PartnerForecast:
@@ -126,6 +141,7 @@ def load_forecast(folder: str | Path) -> PartnerForecast:
             customers=pq.read_table(source / "customers.parquet").to_pandas(),
             periods=_read_csv(source / "periods.csv"),
             segments=_read_csv(source / "segments.csv"),
+            streams=_read_csv(source / _STREAMS) if _STREAMS in record["files"] else None,
             programme=json.loads((source / "programme.json").read_text(encoding="utf-8")),
             draws=_read_draws(source / "draws.nc"),
             history=pq.read_table(source / "history.parquet").to_pandas(),
@@ -160,6 +176,8 @@ def _read_csv(path: Path) -> pd.DataFrame:
     for name, values in zip(header, zip(*rows, strict=True), strict=True):
         if name in _WHOLE:
             columns[name] = np.array([int(value) for value in values], dtype=np.int64)
+        elif name in _FLAGS:
+            columns[name] = np.array([value == "True" for value in values])
         elif name in _TEXT:
             columns[name] = pd.array(values, dtype="str")
         else:

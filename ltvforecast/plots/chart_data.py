@@ -20,6 +20,7 @@ __all__ = [
     "as_of_date",
     "bounds",
     "by_week",
+    "costly_partners",
     "forecast_by_period",
     "pareto_curve",
     "rank_ranges",
@@ -103,6 +104,22 @@ def ranked_partners(forecast: PartnerForecast) -> pd.DataFrame:
         ["ltv", "partner_id"], ascending=[False, True], ignore_index=True
     )
     return table.assign(rank=np.arange(1, len(table) + 1))
+
+
+def costly_partners(forecast: PartnerForecast) -> pd.DataFrame:
+    """Pick the partners that worth can be set against: those with an acquisition cost above 0.
+
+    Parameters
+    ----------
+    forecast : PartnerForecast
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of the partner table by falling ``cac`` (equal ones by name).
+    """
+    table = forecast.partners[forecast.partners["cac"] > 0]
+    return table.sort_values(["cac", "partner_id"], ascending=[False, True], ignore_index=True)
 
 
 def rank_ranges(forecast: PartnerForecast, *, level: int = 90) -> tuple[IntArray, IntArray]:

@@ -32,6 +32,7 @@ from ltvforecast.plots.style import (
     finish,
     money_axis,
     month_axis,
+    period_days,
 )
 from ltvforecast.types import PartnerForecast
 
@@ -170,6 +171,8 @@ def plot_forecast(
     Returns
     -------
     matplotlib.axes.Axes
+        Where new customers are forecast, bars of what is expected have two parts: known
+        customers at the bottom, new ones (dotted) on top.
 
     Raises
     ------
@@ -182,7 +185,7 @@ def plot_forecast(
     ax = axes_or_new(ax)
     for whole, face, hatch in ((True, MUTED, None), (False, "none", "////")):
         part = past[past["complete"] == whole]
-        left, width = _days(part)
+        left, width = period_days(part)
         ax.bar(
             left,
             part["revenue"],
@@ -193,28 +196,11 @@ def plot_forecast(
             linewidth=0.8,
             hatch=hatch,
         )
-    left, width = _days(ahead)
-    middle = left + width / 2
-    ax.vlines(middle, ahead[low], ahead[high], color=VALUE, linewidth=1.4)
-    if 50 in forecast.spec.levels and level > 50:
-        ax.vlines(
-            middle,
-            ahead["future_revenue_lo_50"],
-            ahead["future_revenue_hi_50"],
-            color=VALUE,
-            linewidth=5,
-        )
-    for whole, face in ((True, INK), (False, "none")):
-        shown = (ahead["complete"] == whole).to_numpy()
-        ax.plot(
-            middle[shown],
-            ahead["future_revenue"].to_numpy()[shown],
-            linestyle="none",
-            marker="o",
-            markersize=4.5,
-            markerfacecolor=face,
-            markeredgecolor=INK,
-        )
+    if ahead["new_revenue"].notna().all():
+        _two_parts(ax, ahead)
+        _ranges(ax, ahead, (low, high), colour=INK, face=BAND, narrow=4)
+    else:
+        _ranges(ax, ahead, (low, high), colour=VALUE, face=INK, narrow=5)
     today = (as_of_date(forecast) - _EPOCH).days + 1
     ax.axvline(today, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
     _name_sides(ax, today)
@@ -223,6 +209,67 @@ def plot_forecast(
     money_axis(ax.yaxis, "Revenue in the week" if by_week(forecast) else "Revenue in the month")
     ax.set_ylim(0, 1.1 * ax.get_ylim()[1])
     return finish(ax, grid="y")
+
+
+def _two_parts(ax: Axes, ahead: pd.DataFrame) -> None:
+    """Draw what known and new customers are expected to bring, one on top of the other."""
+    left, width = period_days(ahead)
+    below = np.zeros(len(ahead))
+    for name, face, hatch, label in (
+        ("existing_revenue", BAND, None, "customers known today"),
+        ("new_revenue", "none", "....", "new customers"),
+    ):
+        height = ahead[name].to_numpy(dtype=np.float64)
+        ax.bar(
+            left + 0.07 * width,
+            height,
+            bottom=below,
+            width=0.86 * width,
+            align="edge",
+            facecolor=face,
+            edgecolor=VALUE,
+            linewidth=0.8,
+            hatch=hatch,
+            label=label,
+        )
+        below = below + height
+    ax.legend(
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=2 if figure_width(ax) > 5 else 1,
+        frameon=False,
+        borderpad=0.2,
+        labelcolor=INK,
+    )
+
+
+def _ranges(
+    ax: Axes,
+    ahead: pd.DataFrame,
+    ends: tuple[str, str],
+    *,
+    colour: str,
+    face: str,
+    narrow: float,
+) -> None:
+    """Draw what is expected in each period, with its ranges."""
+    left, width = period_days(ahead)
+    middle = left + width / 2
+    ax.vlines(middle, ahead[ends[0]], ahead[ends[1]], color=colour, linewidth=1.4)
+    if "future_revenue_lo_50" in ahead and not ends[0].endswith("_50"):
+        inner = ahead["future_revenue_lo_50"], ahead["future_revenue_hi_50"]
+        ax.vlines(middle, *inner, color=colour, linewidth=narrow)
+    for whole, filled in ((True, face), (False, "none")):
+        shown = (ahead["complete"] == whole).to_numpy()
+        ax.plot(
+            middle[shown],
+            ahead["future_revenue"].to_numpy()[shown],
+            linestyle="none",
+            marker="o",
+            markersize=4.5,
+            markerfacecolor=filled,
+            markeredgecolor=INK,
+        )
 
 
 def plot_watch_list(forecast: PartnerForecast, *, shown: int = 300, ax: Axes | None = None) -> Axes:
@@ -284,13 +331,6 @@ def plot_watch_list(forecast: PartnerForecast, *, shown: int = 300, ax: Axes | N
     ax.set_ylabel("Chance that it drops away")
     _number_points(ax, first)
     return finish(ax, grid="both")
-
-
-def _days(periods: pd.DataFrame) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], ...]:
-    """First day (since 1970-01-01) and length in days of each period."""
-    start = np.array([(day - _EPOCH).days for day in periods["start"]], dtype=np.float64)
-    end = np.array([(day - _EPOCH).days for day in periods["end"]], dtype=np.float64)
-    return start, end - start + 1
 
 
 def _number_points(ax: Axes, points: pd.DataFrame) -> None:

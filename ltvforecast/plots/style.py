@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
+import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from ltvforecast.plots.labels import short_amount
+from ltvforecast.types import FloatArray
 
 __all__ = [
     "BAND",
@@ -25,6 +28,7 @@ __all__ = [
     "finish",
     "money_axis",
     "month_axis",
+    "period_days",
 ]
 
 INK = "#1b1e21"
@@ -159,3 +163,22 @@ def month_axis(axis: Axis, starts: Sequence[dt.date], *, most: int = 12) -> None
         for i, (y, m) in enumerate(shown)
     ]
     axis.set_ticklabels(names)
+
+
+def period_days(periods: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
+    """Place periods along an axis that counts days since 1970-01-01.
+
+    Parameters
+    ----------
+    periods : pandas.DataFrame
+        ``start`` and ``end`` as ``datetime.date``.
+
+    Returns
+    -------
+    tuple of float64 arrays, shape (period,)
+        First day, and length in days.
+    """
+    epoch = dt.date(1970, 1, 1)
+    start = np.array([(day - epoch).days for day in periods["start"]], dtype=np.float64)
+    end = np.array([(day - epoch).days for day in periods["end"]], dtype=np.float64)
+    return start, end - start + 1

@@ -13,6 +13,7 @@ import pandas as pd
 from ltvforecast.errors import ForecastError
 from ltvforecast.plots.chart_data import (
     as_of_date,
+    by_week,
     forecast_by_period,
     ranked_partners,
     recent_revenue,
@@ -69,6 +70,8 @@ class Basis:
         Whether any partner is expected to get commission.
     segments : tuple of str
         Most valuable first.
+    weekly : bool
+        Whether periods are weeks; otherwise months.
     """
 
     forecast: PartnerForecast
@@ -88,6 +91,7 @@ class Basis:
     why_newcomers: str
     paid: bool
     segments: tuple[str, ...]
+    weekly: bool
 
 
 def build_basis(forecast: PartnerForecast) -> Basis:
@@ -140,6 +144,7 @@ def build_basis(forecast: PartnerForecast) -> Basis:
         why_newcomers=display_name(new["why"], width=600) if new["why"] else "",
         paid=bool((forecast.partners["commission"] > 0).any()),
         segments=tuple(str(name) for name in forecast.segments["segment"]),
+        weekly=by_week(forecast),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 
 from ltvforecast.plots.labels import display_name
@@ -9,7 +10,7 @@ from ltvforecast.report.basis import Basis, Row, between
 from ltvforecast.report.document import Cell
 from ltvforecast.report.wording import head_count, money, percent, share_text
 
-__all__ = ["estimate", "figure", "heads", "name_cell", "part", "probability"]
+__all__ = ["estimate", "figure", "heads", "name_cell", "part", "period_cell", "probability"]
 
 
 def estimate(basis: Basis, row: Row, quantity: str) -> Cell:
@@ -110,3 +111,22 @@ def figure(value: float) -> Cell:
     """
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"
     return Cell(text=text.replace("-", "−"), value=value)
+
+
+def period_cell(start: dt.date, end: dt.date, *, complete: bool) -> Cell:
+    """Show the first and last day of a period, and whether it is cut short.
+
+    Parameters
+    ----------
+    start, end : datetime.date
+    complete : bool
+
+    Returns
+    -------
+    Cell
+    """
+    return Cell(
+        text=f"{start.isoformat()} – {end.isoformat()}",
+        value=start.isoformat(),
+        detail="" if complete else "in part",
+    )

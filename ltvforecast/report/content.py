@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 from ltvforecast.errors import ForecastError
 from ltvforecast.report.basis import Basis, amount, between, build_basis, listed, told, whole
+from ltvforecast.report.cells import probability
+from ltvforecast.report.commission import commission
 from ltvforecast.report.data_account import data_quality, money_gap_micros
 from ltvforecast.report.document import Card, Fact, Report, Section
+from ltvforecast.report.economics import economics
 from ltvforecast.report.explanation import glossary, method, provenance
+from ltvforecast.report.money_terms import costs_given, left_out_words, summary_steps
+from ltvforecast.report.newcomers import new_customers, newcomer_range
 from ltvforecast.report.outlook import months, silence_words, watch_list
 from ltvforecast.report.past import nearest_record, past
 from ltvforecast.report.ranking import head_and_tail, partners
-from ltvforecast.report.wording import count, exact_money, long_date, odds, percent
+from ltvforecast.report.segments import segments
+from ltvforecast.report.wording import (
+    count,
+    exact_money,
+    head_count,
+    long_date,
+    odds,
+    times_text,
+)
 from ltvforecast.types import PartnerForecast
 
-__all__ = ["SECTIONS", "build_report"]
+__all__ = ["OPTIONAL", "SECTIONS", "build_report"]
 
-SECTIONS: Mapping[str, Callable[[Basis], Section]] = {
+SECTIONS: Mapping[str, Callable[[Basis], Section | None]] = {
     "partners": partners,
     "head-and-tail": head_and_tail,
+    "segments": segments,
     "watch-list": watch_list,
     "months": months,
+    "new-customers": new_customers,
+    "economics": economics,
+    "commission": commission,
     "past": past,
     "data": data_quality,
     "method": method,
@@ -29,6 +47,8 @@ SECTIONS: Mapping[str, Callable[[Basis], Section]] = {
     "provenance": provenance,
 }
 """The parts, in the order of the report."""
+OPTIONAL = ("segments", "commission")
+"""Parts that are left out where there is nothing to say."""
 
 
 def build_report(forecast: PartnerForecast) -> Report:
@@ -41,7 +61,7 @@ def build_report(forecast: PartnerForecast) -> Report:
     Returns
     -------
     Report
-        With all of :data:`SECTIONS`.
+        With all of :data:`SECTIONS`, but for the :data:`OPTIONAL` ones that have nothing to say.
 
     Raises
     ------
@@ -60,13 +80,17 @@ def build_report(forecast: PartnerForecast) -> Report:
         scope=_scope(basis),
         cards=_cards(basis),
         alerts=_alerts(basis),
-        sections=tuple(_section(key, write, basis) for key, write in SECTIONS.items()),
+        sections=tuple(
+            section
+            for key, write in SECTIONS.items()
+            if (section := _section(key, write, basis)) is not None
+        ),
         level=basis.level,
         forecast=forecast,
     )
 
 
-def _section(key: str, write: Callable[[Basis], Section], basis: Basis) -> Section:
+def _section(key: str, write: Callable[[Basis], Section | None], basis: Basis) -> Section | None:
     try:
         return write(basis)
     except KeyError as missing:
@@ -80,53 +104,58 @@ def _section(key: str, write: Callable[[Basis], Section], basis: Basis) -> Secti
 def _headline(basis: Basis) -> str:
     programme = basis.forecast.programme
     currency = "" if basis.currency else " (the data name no currency)"
+    customers = count(len(basis.forecast.customers), "customer")
+    worth = amount(basis, whole(basis, "ltv"))
+    span = f"from {long_date(basis.start)} to {long_date(basis.end)}"
+    said = (
+        f"This partner programme is worth {worth} today{currency}, counting what its {customers} "
+        f"of {long_date(basis.as_of)} and those it will win buy {span}"
+        if basis.newcomers
+        else f"The {customers} this partner programme had on {long_date(basis.as_of)} are worth "
+        f"{worth} today{currency}, counting their purchases {span}"
+    )
     return (
-        f"The {count(len(basis.forecast.customers), 'customer')} this partner programme had on "
-        f"{long_date(basis.as_of)} are worth {amount(basis, whole(basis, 'ltv'))} today{currency}, "
-        f"counting their purchases from {long_date(basis.start)} to {long_date(basis.end)}; "
-        f"{odds(basis.level)} the outcome should lie between "
+        f"{said}; {odds(basis.level)} the outcome should lie between "
         f"{between(basis, programme, 'ltv', code=True, joined='and')}."
     )
 
 
 def _summary(basis: Basis) -> str:
-    programme, terms = basis.forecast.programme, basis.forecast.spec.economics
-    steps = []
-    if terms.margin < 1:
-        steps.append(f"of which {percent(terms.margin)} is margin")
-    if terms.commission > 0:
-        steps.append(f"less {percent(terms.commission)} commission")
-    if terms.discount_rate:
-        rate = f"{100 * terms.discount_rate:g}%".replace("-", "−")
-        steps.append(f"with later money discounted at {rate} a year")
-    free = terms.margin == 1 and terms.commission == 0
+    programme = basis.forecast.programme
+    new = ""
+    if basis.newcomers:
+        new = f", {amount(basis, whole(basis, 'new_revenue'))} of it from new customers,"
     return (
-        f"They are expected to bring {amount(basis, whole(basis, 'future_revenue'))} of revenue "
-        f"({between(basis, programme, 'future_revenue')}) through "
+        f"{'It is' if basis.newcomers else 'They are'} expected to bring "
+        f"{amount(basis, whole(basis, 'future_revenue'))} of revenue "
+        f"({between(basis, programme, 'future_revenue')}){new} through "
         f"{count(len(basis.ranked), 'partner')}"
-        + "".join(f", {step}" for step in steps)
+        + "".join(f", {step}" for step in summary_steps(basis))
         + "."
-        + (" No margin and no commission were given, so costs are not in it." if free else "")
-    )
+        + ("" if costs_given(basis) else " No margin and no commission were given, so costs are "
+           "not in it.")
+    )  # fmt: skip
 
 
 def _scope(basis: Basis) -> tuple[Fact, ...]:
+    day, end = long_date(basis.as_of), long_date(basis.end)
+    span = f"in the {basis.horizon} from {long_date(basis.start)} to {end}"
+    known = f"Purchases of customers who had bought by the end of {day}"
+    if basis.newcomers:
+        counted = f"{known}, and of those whom partners bring after it, {span}."
+        not_counted = (
+            f"Anything after {end}, revenue already received, and customers of partners that "
+            "join later."
+        )
+    else:
+        counted = f"{known}, {span}."
+        not_counted = (
+            f"Customers who buy for the first time after {day}, anything after {end}, and revenue "
+            f"already received. {_why_no_newcomers(basis)} What they bring comes on top."
+        )
     return (
-        Fact(
-            term="Counted",
-            text=(
-                f"Purchases of customers who had bought by the end of {long_date(basis.as_of)}, "
-                f"in the {basis.horizon} from {long_date(basis.start)} to {long_date(basis.end)}."
-            ),
-        ),
-        Fact(
-            term="Not counted",
-            text=(
-                f"Customers who buy for the first time after {long_date(basis.as_of)}, anything "
-                f"after {long_date(basis.end)}, and revenue already received. New customers are "
-                "not forecast yet: what they bring comes on top."
-            ),
-        ),
+        Fact(term="Counted", text=counted),
+        Fact(term="Not counted", text=not_counted),
         Fact(
             term="Not known to the model",
             text=(
@@ -144,16 +173,20 @@ def _scope(basis: Basis) -> tuple[Fact, ...]:
     )
 
 
+def _why_no_newcomers(basis: Basis) -> str:
+    if basis.why_newcomers == "switched off":
+        return "New customers were switched off for this forecast."
+    return basis.why_newcomers
+
+
 def _cards(basis: Basis) -> tuple[Card, ...]:
     programme = basis.forecast.programme
     range_words = f"{basis.level}% range: "
     head = int((basis.ranked["tail"] == "head").sum())
     known = len(basis.forecast.customers)
     past = f"in the {basis.horizon} before" if basis.recent_complete else "before, as far as known"
-    risky = (basis.watched["risk"] > 0.5) | basis.watched["silent"]
-    falling = basis.watched[risky & (basis.watched["at_stake"] > 0)]
-    halving = bool((basis.watched["event"] == "halving").all())
-    lost = "take less than half of before" if halving else "take nothing any more"
+    active = whole(basis, "expected_active_customers")
+    new = whole(basis, "new_customers") if basis.newcomers else 0.0
     return (
         Card(
             label="Worth today",
@@ -172,21 +205,70 @@ def _cards(basis: Basis) -> tuple[Card, ...]:
         ),
         Card(
             label="Customers expected to buy again",
-            figure=f"{round(whole(basis, 'expected_active_customers')):,}",
+            figure=f"{round(active - new):,}",
             detail=f"of {count(known, 'customer')} known",
         ),
+        *_newcomer_card(basis),
         Card(
             label="Partners that bring 80% of the worth",
             figure=f"{head:,}" if whole(basis, "ltv") > 0 else "–",
             detail=f"of {count(len(basis.ranked), 'partner')}",
         ),
+        _falling_card(basis),
+        *_money_cards(basis),
+    )
+
+
+def _falling_card(basis: Basis) -> Card:
+    risky = (basis.watched["risk"] > 0.5) | basis.watched["silent"]
+    falling = basis.watched[risky & (basis.watched["at_stake"] > 0)]
+    halving = bool((basis.watched["event"] == "halving").all())
+    lost = "take less than half of before" if halving else "take nothing any more"
+    who = "" if basis.newcomers else " (known customers only)"
+    return Card(
+        label="Partners that may drop away",
+        figure=f"{len(falling):,}",
+        detail=f"more likely than not to {lost}{who}, or silent unusually "
+        f"long; {amount(basis, falling['at_stake'].sum())} at stake",
+    )
+
+
+def _newcomer_card(basis: Basis) -> tuple[Card, ...]:
+    if not basis.newcomers:
+        return ()
+    return (
         Card(
-            label="Partners that may drop away",
-            figure=f"{len(falling):,}",
-            detail=f"more likely than not to {lost} (known customers only), or silent unusually "
-            f"long; {amount(basis, falling['at_stake'].sum())} at stake",
+            label="New customers expected",
+            figure=head_count(whole(basis, "new_customers")),
+            detail=f"{basis.level}% range: {newcomer_range(basis)}; they bring "
+            f"{amount(basis, whole(basis, 'new_revenue'))}",
         ),
     )
+
+
+def _money_cards(basis: Basis) -> tuple[Card, ...]:
+    cards = []
+    if basis.paid:
+        cards.append(
+            Card(
+                label=f"Commission for {basis.horizon}",
+                figure=amount(basis, whole(basis, "commission")),
+                detail=f"{basis.level}% range: "
+                + between(basis, basis.forecast.programme, "commission"),
+            )
+        )
+    ratio = whole(basis, "ltv_to_cac")
+    if not math.isnan(ratio):
+        known = count(int(whole(basis, "partners_with_cac")), "partner")
+        exceeds = probability(whole(basis, "p_ltv_exceeds_cac")).text
+        cards.append(
+            Card(
+                label="Worth over acquisition cost (LTV:CAC)",
+                figure=times_text(ratio),
+                detail=f"{known} whose cost is known; above 1 with a chance of {exceeds}",
+            )
+        )
+    return tuple(cards)
 
 
 def _alerts(basis: Basis) -> tuple[str, ...]:
@@ -208,9 +290,11 @@ def _alerts(basis: Basis) -> tuple[str, ...]:
     ahead, taken = whole(basis, "future_revenue"), float(basis.recent.sum())
     if basis.recent_complete and ahead > 2 * taken > 0:
         found.append(
-            f"The forecast is {ahead / taken:.1f} times the revenue of the {basis.horizon} before, "
-            "although it counts no new customers. Find out why before you use it."
+            f"The forecast is {ahead / taken:.1f} times the revenue of the {basis.horizon} before"
+            f"{'. ' if basis.newcomers else ', although it counts no new customers. '}"
+            "Find out why before you use it."
         )
+    found.extend(left_out_words(basis))
     found.extend(silence_words(basis))
     found.extend(listed(told(forecast, "warnings", section=section)))
     return tuple(dict.fromkeys(_sentence(text) for text in found))

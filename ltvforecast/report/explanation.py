@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from ltvforecast.plots.labels import display_name
 from ltvforecast.report.basis import Basis, told
 from ltvforecast.report.document import Fact, Section
+from ltvforecast.report.money_terms import money_glossary, summary_steps, terms_text
 from ltvforecast.report.past import past_words
-from ltvforecast.report.wording import long_date, odds, percent, rounded
+from ltvforecast.report.wording import long_date, odds, rounded
 
 __all__ = ["glossary", "method", "provenance"]
 
@@ -72,15 +73,7 @@ def method(basis: Basis) -> Section:
                 "the range more often than stated."
             ),
         ),
-        Fact(
-            term="New customers are not forecast yet",
-            text=(
-                f"All figures of the future are about customers who had bought by "
-                f"{long_date(basis.as_of)}. What partners will bring in new customers comes on "
-                "top. For a partner that still wins customers the figures are therefore a floor "
-                "for planning, not its whole potential."
-            ),
-        ),
+        _newcomer_fact(basis),
         Fact(
             term="Has the forecast been tried on the past?",
             text=past_words(basis),
@@ -107,6 +100,31 @@ def method(basis: Basis) -> Section:
         ),
     )
     return Section(key="method", title="Method, and how to read it", facts=facts)
+
+
+def _newcomer_fact(basis: Basis) -> Fact:
+    if basis.newcomers:
+        return Fact(
+            term="New customers",
+            text=(
+                "Each partner brings new customers at a pace of its own, until at some time it "
+                "ceases to; both are judged by when it brought new ones so far, and by what is "
+                "usual among partners. How many come is played forward together with all else, and "
+                "what they buy as for any customer. Partners that join later are not in it. "
+                + basis.why_newcomers
+            ).rstrip(),
+        )
+    why = "switched off" if basis.why_newcomers == "switched off" else basis.why_newcomers
+    return Fact(
+        term="New customers are not in the figures",
+        text=(
+            (f"{why.capitalize()}. " if why == "switched off" else f"{why} ")
+            + f"All figures of the future are about customers who had bought by "
+            f"{long_date(basis.as_of)}. What partners will bring in new customers comes on top. "
+            "For a partner that still wins customers the figures are therefore a floor for "
+            "planning, not its whole potential."
+        ).strip(),
+    )
 
 
 def _season(basis: Basis) -> str:
@@ -158,11 +176,8 @@ def glossary(basis: Basis) -> Section:
     -------
     Section
     """
-    terms = basis.forecast.spec.economics
-    earned = f"times the margin of {percent(terms.margin)}, " if terms.margin < 1 else ""
-    paid = (
-        f"less commission of {percent(terms.commission)} of revenue, " if terms.commission else ""
-    )
+    customers = "customers" if basis.newcomers else "known customers"
+    whose = "all customers" if basis.newcomers else f"customers known on {long_date(basis.as_of)}"
     facts = (
         Fact(
             term="Active customer",
@@ -175,15 +190,15 @@ def glossary(basis: Basis) -> Section:
         Fact(
             term="Chance of no revenue",
             text=(
-                f"How likely it is that none of the partner's known customers buys through it in "
-                f"the {basis.horizon} ahead."
+                f"How likely it is that none of the partner's {customers} buys through it in the "
+                f"{basis.horizon} ahead."
             ),
         ),
         Fact(
             term="Chance of halving",
             text=(
-                "How likely it is that the partner's revenue from known customers falls below "
-                f"half of its revenue in the {basis.horizon} before."
+                f"How likely it is that the partner's revenue from {customers} falls below half of "
+                f"its revenue in the {basis.horizon} before."
             ),
         ),
         Fact(term="Customer", text="Who buys."),
@@ -192,7 +207,7 @@ def glossary(basis: Basis) -> Section:
             term="Expected revenue",
             text=(
                 f"Gross revenue from {long_date(basis.start)} to {long_date(basis.end)}, from "
-                f"customers known on {long_date(basis.as_of)}, on average over all futures played."
+                f"{whose}, on average over all futures played."
             ),
         ),
         Fact(
@@ -217,15 +232,35 @@ def glossary(basis: Basis) -> Section:
         Fact(
             term="Worth today",
             text=(
-                f"Expected revenue, {earned}{paid}with money that comes later counted for less: "
-                f"{_rate(terms.discount_rate)} a year."
+                "Expected revenue, "
+                + "".join(f"{step}, " for step in summary_steps(basis)).removesuffix(", ")
+                + "."
+                if summary_steps(basis)
+                else "Expected revenue, as it is: no costs and no discount rate were given."
             ),
         ),
+        *_newcomer_terms(basis),
+        *money_glossary(basis),
     )
     return Section(
         key="glossary",
         title="Glossary",
         facts=tuple(sorted(facts, key=lambda fact: fact.term.lower())),
+    )
+
+
+def _newcomer_terms(basis: Basis) -> tuple[Fact, ...]:
+    if not basis.newcomers:
+        return ()
+    return (
+        Fact(
+            term="New customer",
+            text=f"Buys for the first time after {long_date(basis.as_of)}.",
+        ),
+        Fact(
+            term="Chance that it still wins customers",
+            text="How likely it is that the partner has not ceased to bring new customers.",
+        ),
     )
 
 
@@ -247,7 +282,6 @@ def provenance(basis: Basis) -> Section:
     """
     title = "Where these figures come from"
     spec = basis.forecast.spec
-    terms = spec.economics
 
     def said(*path: str) -> object:
         found = told(basis.forecast, path[0], section=title)
@@ -265,13 +299,7 @@ def provenance(basis: Basis) -> Section:
             ),
         ),
         ("Simulated futures", f"{spec.draws:,}, seed {spec.seed}"),
-        (
-            "Money terms",
-            (
-                f"margin {percent(terms.margin)}, commission {percent(terms.commission)}, "
-                f"discount rate {_rate(terms.discount_rate)} a year"
-            ),
-        ),
+        ("Money terms", terms_text(basis)),
     ]
     for part, label in (("purchase", "Purchase model"), ("spend", "Spend model")):
         facts.append((label, _shown(said(part, "model"))))
@@ -326,7 +354,3 @@ def _shown(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return _WORDS.get(str(value), display_name(value, width=600))
-
-
-def _rate(rate: float) -> str:
-    return f"{100 * rate:g}%".replace("-", "−")

@@ -10,6 +10,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from ltvforecast.errors import ForecastError
+from ltvforecast.plots.economics import plot_commission, plot_ltv_to_cac
 from ltvforecast.plots.forecast import (
     plot_forecast,
     plot_pareto,
@@ -17,7 +18,7 @@ from ltvforecast.plots.forecast import (
     plot_watch_list,
 )
 from ltvforecast.plots.svg import Drawing, chart_svg
-from ltvforecast.report.content import SECTIONS
+from ltvforecast.report.content import OPTIONAL, SECTIONS
 from ltvforecast.report.document import Chart, ChartName, Report
 
 __all__ = ["render_html"]
@@ -49,7 +50,7 @@ def render_html(report: Report) -> str:
     """
     there = {section.key for section in report.sections}
     for key in SECTIONS:
-        if key not in there:
+        if key not in there and key not in OPTIONAL:
             raise ForecastError(
                 f"the report has no section “{key}”",
                 expected="every section of the report",
@@ -95,6 +96,11 @@ def _draw(chart: Chart, report: Report, *, shape: str) -> Markup:
         "pareto": (lambda ax: plot_pareto(forecast, level=level, ax=ax), 3.4),
         "watch-list": (lambda ax: plot_watch_list(forecast, ax=ax), 3.6),
         "months": (lambda ax: plot_forecast(forecast, level=level, ax=ax), 3.6),
+        "economics": (
+            lambda ax: plot_ltv_to_cac(forecast, level=level, ax=ax),
+            0.9 + 0.22 * min(20, int((forecast.partners["cac"] > 0).sum())),
+        ),
+        "commission": (lambda ax: plot_commission(forecast, level=level, ax=ax), 3.2),
     }
     drawn, height = draw[chart.name]
     text = chart_svg(

@@ -15,8 +15,8 @@ SHOWN = 20
 SURE, DOUBTFUL = 0.9, 0.5
 """Chances from which on a partner counts as still winning customers, or as rather not."""
 _HOW = (
-    "To have them forecast, fit the model again and predict from it without --no-acquisition. "
-    "The data must show when customers bought for the first time."
+    "A forecast of them needs a model fitted by this version, and data that show when each "
+    "customer bought for the first time."
 )
 
 
@@ -44,9 +44,7 @@ def new_customers(basis: Basis) -> Section:
         "bring. New customers are then taken to buy, stop and spend like those known. "
         + basis.why_newcomers,
     )
-    return Section(
-        key="new-customers", title=title, paragraphs=said, tables=(_table(basis),)
-    )
+    return Section(key="new-customers", title=title, paragraphs=said, tables=(_table(basis),))
 
 
 def newcomer_range(basis: Basis) -> str:
@@ -85,10 +83,10 @@ def _share_words(basis: Basis) -> str:
 
 def _partners_words(basis: Basis) -> str:
     chances = basis.ranked["p_acquiring"].dropna()
-    sure, rather_not = int((chances >= SURE).sum()), int((chances < DOUBTFUL).sum())
+    sure, ceased = int((chances >= SURE).sum()), int((chances < DOUBTFUL).sum())
     return (
         f"Of the {count(len(chances), 'partner')}, {sure:,} almost surely still win new customers "
-        f"(a chance of {percent(SURE)} or more), and {rather_not:,} more likely than not have "
+        f"(a chance of {percent(SURE)} or more), and {ceased or 'none'} more likely than not have "
         f"ceased to (a chance below {percent(DOUBTFUL)})."
     )
 

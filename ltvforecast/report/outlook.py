@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ltvforecast.plots.chart_data import WORTH_WATCHING, by_week, revenue_by_period
+from ltvforecast.plots.chart_data import WORTH_WATCHING, revenue_by_period
 from ltvforecast.plots.labels import display_name
 from ltvforecast.report.basis import Basis, Row, amount, records, whole
-from ltvforecast.report.cells import estimate, figure, probability
+from ltvforecast.report.cells import estimate, figure, heads, period_cell, probability
 from ltvforecast.report.document import Cell, Chart, Column, Section, Table
 from ltvforecast.report.risk_table import risk_table, risk_words
 from ltvforecast.report.wording import chance, count, gap_words, long_date, money, odds, percent
@@ -38,8 +38,13 @@ def watch_list(basis: Basis) -> Section:
     said = [
         (
             "Partners are listed by the money they have at stake times the chance of losing it. "
-            "Only customers known today are counted: a partner that goes on winning new customers "
-            "will do better than shown, so read the list as a list of calls to make, not of losses."
+            + (
+                "New customers are counted as far as they are expected. "
+                if basis.newcomers
+                else "Only customers known today are counted: a partner that goes on winning new "
+                "customers will do better than shown. "
+            )
+            + "Read the list as a list of calls to make, not of losses."
         ),
         *_halving_words(basis, table),
         *silence_words(basis),
@@ -196,22 +201,11 @@ def months(basis: Basis) -> Section:
     -------
     Section
     """
-    unit = "week" if by_week(basis.forecast) else "month"
+    unit = "week" if basis.weekly else "month"
     past = revenue_by_period(basis.forecast)
     shown = past.tail(PAST_SHOWN)
     said = [
-        (
-            f"Bars are what was taken, by {unit}; hatched bars are {unit}s that the data "
-            "cover only in part. Dots are what is expected from the customers known today, with "
-            f"their ranges: the thick line holds the outcome half of the time, the thin one "
-            f"{odds(basis.level)}."
-        ),
-        (
-            "Bars and dots do not count the same customers. The bars contain those who were new "
-            "at the time; the dots contain no new customers, and lose those who stop buying. "
-            "Where the dots lie lower, the gap is what new customers have to fill. "
-            + _season_words(basis)
-        ),
+        *_chart_words(basis, unit),
         _comparison(basis),
     ]
     return Section(
@@ -222,11 +216,37 @@ def months(basis: Basis) -> Section:
             name="months",
             title=f"Revenue by {unit}, past and expected",
             description=(
-                f"Past {unit}s as bars up to {long_date(basis.as_of)}, expected {unit}s as dots "
-                "with ranges after it. The figures are in the tables below."
+                f"Past {unit}s as bars up to {long_date(basis.as_of)}, expected {unit}s as "
+                + ("bars in two parts" if basis.newcomers else "dots")
+                + " with ranges after it. The figures are in the tables below."
             ),
         ),
         tables=(_ahead_table(basis, unit), _past_table(basis, shown, len(past), unit)),
+    )
+
+
+def _chart_words(basis: Basis, unit: str) -> tuple[str, ...]:
+    """Say what the chart shows, and which customers it counts."""
+    seen = (
+        f"Grey bars are what was taken, by {unit}; hatched bars are {unit}s that the data cover "
+        "only in part. "
+    )
+    ranges = f"the thick line holds the outcome half of the time, the thin one {odds(basis.level)}."
+    if basis.newcomers:
+        return (
+            seen + "Blue bars are what is expected: at the bottom from the customers known today, "
+            "dotted on top from those still to be won. The mark is both together, with its ranges: "
+            + ranges,
+            "Of the customers known today more and more stop buying; those still to be won take "
+            "their place. " + _season_words(basis),
+        )
+    return (
+        seen
+        + "Dots are what is expected from the customers known today, with their ranges: "
+        + ranges,
+        "Bars and dots do not count the same customers. The bars contain those who were new at the "
+        "time; the dots contain no new customers, and lose those who stop buying. Where the dots "
+        "lie lower, the gap is what new customers have to fill. " + _season_words(basis),
     )
 
 
@@ -250,16 +270,30 @@ def _comparison(basis: Basis) -> str:
     ratio = f", {percent(ahead / taken)} of it" if taken > 0 else ""
     return (
         f"In the {basis.horizon} to {long_date(basis.as_of)} the programme took "
-        f"{amount(basis, taken)}; expected from known customers in the {basis.horizon} ahead: "
-        f"{amount(basis, ahead)}{ratio}."
+        f"{amount(basis, taken)}; expected in the {basis.horizon} ahead"
+        f"{_who(basis)}: {amount(basis, ahead)}{ratio}{_parts(basis)}."
+    )
+
+
+def _who(basis: Basis) -> str:
+    return "" if basis.newcomers else " from known customers"
+
+
+def _parts(basis: Basis) -> str:
+    if not basis.newcomers:
+        return ""
+    return (
+        f"; {amount(basis, whole(basis, 'existing_revenue'))} of it from known customers and "
+        f"{amount(basis, whole(basis, 'new_revenue'))} from new ones"
     )
 
 
 def _ahead_table(basis: Basis, unit: str) -> Table:
     rows = tuple(
         (
-            _period_cell(row["start"], row["end"], complete=bool(row["complete"])),
+            period_cell(row["start"], row["end"], complete=bool(row["complete"])),
             estimate(basis, row, "future_revenue"),
+            *_apart(basis, row),
         )
         for row in records(basis.periods.head(AHEAD_SHOWN))
     )
@@ -271,21 +305,38 @@ def _ahead_table(basis: Basis, unit: str) -> Table:
     )
     return Table(
         name="ahead-table",
-        caption=f"Expected revenue from known customers, by {unit}"
+        caption=f"Expected revenue{_who(basis)}, by {unit}"
         + (f" (amounts in {basis.currency})" if basis.currency else ""),
         columns=(
             Column(heading="From – to", numeric=False),
             Column(heading="Expected", meaning=f"Under it, its {basis.level}% range."),
+            *_apart_columns(basis),
         ),
         rows=rows,
         notes=notes,
     )
 
 
+def _apart(basis: Basis, row: Row) -> tuple[Cell, ...]:
+    """Show known and new customers apart."""
+    if not basis.newcomers:
+        return ()
+    return (
+        estimate(basis, row, "existing_revenue"),
+        estimate(basis, row, "new_revenue"),
+        heads(basis, row, "new_customers"),
+    )
+
+
+def _apart_columns(basis: Basis) -> tuple[Column, ...]:
+    names = ("From known customers", "From new customers", "New customers")
+    return tuple(Column(heading=name) for name in names) if basis.newcomers else ()
+
+
 def _past_table(basis: Basis, shown: pd.DataFrame, everything: int, unit: str) -> Table:
     rows = tuple(
         (
-            _period_cell(row["start"], row["end"], complete=bool(row["complete"])),
+            period_cell(row["start"], row["end"], complete=bool(row["complete"])),
             figure(float(row["revenue"])),
         )
         for row in records(shown)
@@ -298,12 +349,4 @@ def _past_table(basis: Basis, shown: pd.DataFrame, everything: int, unit: str) -
         columns=(Column(heading="From – to", numeric=False), Column(heading="Revenue")),
         rows=rows,
         notes=notes,
-    )
-
-
-def _period_cell(start: dt.date, end: dt.date, *, complete: bool) -> Cell:
-    return Cell(
-        text=f"{start.isoformat()} – {end.isoformat()}",
-        value=start.isoformat(),
-        detail="" if complete else "in part",
     )

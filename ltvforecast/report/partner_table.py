@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ltvforecast.plots.labels import display_name
 from ltvforecast.report.basis import Basis, Row, listed, records
-from ltvforecast.report.cells import estimate, figure, part, probability
+from ltvforecast.report.cells import estimate, figure, name_cell, part, probability
 from ltvforecast.report.document import Cell, Column, Table
 from ltvforecast.report.wording import count
 from ltvforecast.types import IntArray
@@ -116,12 +116,13 @@ def _kind(remark: str) -> str:
 def _partner_columns(basis: Basis) -> tuple[Column, ...]:
     commission = (
         (Column(heading="Commission", meaning="Expected commission on that revenue."),)
-        if basis.forecast.spec.economics.commission > 0
+        if basis.paid
         else ()
     )
     return (
         Column(heading="Rank", meaning="Under it, the places it could well have."),
         Column(heading="Partner", numeric=False),
+        *((Column(heading="Segment", numeric=False),) if len(basis.segments) > 1 else ()),
         Column(heading="Customers", meaning="Customers who ever bought through the partner."),
         Column(heading="Revenue to date"),
         Column(heading="Expected revenue", meaning=f"In the {basis.horizon} ahead."),
@@ -145,16 +146,13 @@ def _partner_row(
         for name in ("customers", "revenue_to_date", "future_revenue", "ltv", "rank", "share",
                      "p_churn", "p_decline")
     }  # fmt: skip
-    commission = (
-        (estimate(basis, row, "commission"),)
-        if basis.forecast.spec.economics.commission > 0
-        else ()
-    )
+    commission = (estimate(basis, row, "commission"),) if basis.paid else ()
     name = display_name(row["partner_id"])
     span = f"{places[0]:,} to {places[1]:,}" if places[0] < places[1] else ""
     return (
         Cell(text="–" if vague else f"{number['rank']:,.0f}", value=number["rank"], detail=span),
         Cell(text=name, value=name, detail=remark),
+        *((name_cell(row["segment"]),) if len(basis.segments) > 1 else ()),
         Cell(text=f"{number['customers']:,.0f}", value=number["customers"]),
         figure(number["revenue_to_date"]),
         estimate(basis, row, "future_revenue"),
@@ -170,15 +168,12 @@ def _partner_row(
 def _partner_total(basis: Basis) -> tuple[Cell, ...]:
     programme = basis.forecast.programme
     to_date = float(basis.ranked["revenue_to_date"].sum())
-    commission = (
-        (estimate(basis, programme, "commission"),)
-        if basis.forecast.spec.economics.commission > 0
-        else ()
-    )
+    commission = (estimate(basis, programme, "commission"),) if basis.paid else ()
     known = len(basis.forecast.customers)
     return (
         Cell(text=""),
         Cell(text="Whole programme"),
+        *((Cell(text=""),) if len(basis.segments) > 1 else ()),
         Cell(text=f"{known:,}", value=known),
         figure(to_date),
         estimate(basis, programme, "future_revenue"),

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ltvforecast.plots.chart_data import LANDMARKS, ParetoCurve, pareto_curve, rank_ranges
-from ltvforecast.report.basis import Basis, amount, between, named, records
+from ltvforecast.report.basis import Basis, amount, between, named, records, whole
 from ltvforecast.report.document import Cell, Chart, Column, Section, Table
 from ltvforecast.report.partner_table import Places, partner_table
 from ltvforecast.report.wording import count, money_range, odds, percent, share_text
@@ -150,8 +150,8 @@ def _head_and_tail_words(basis: Basis, head: int, everyone: int) -> tuple[str, .
     said = (
         f"{count(head, 'partner')} of {everyone:,} bring about 80% of the worth: the head. "
         f"The first alone, {named(first['partner_id'])}, is expected to bring "
-        f"{share_text(float(first['share']))}."
-    )
+        f"{share_text(float(first['share']))}. " + _top_fifth(basis)
+    ).rstrip()
     tail = basis.ranked.loc[basis.ranked["tail"] == "long_tail", "partner_id"].tolist()
     if not tail:
         return (said, "There is no long tail: every partner is needed for the 80%.")
@@ -166,6 +166,22 @@ def _head_and_tail_words(basis: Basis, head: int, everyone: int) -> tuple[str, .
             f"{amount(basis, mean)} ({money_range(low, high)}). As a group they can be forecast "
             "well even where each one of them can't: chance evens out over many customers."
         ),
+    )
+
+
+def _top_fifth(basis: Basis) -> str:
+    """Say what share the most valuable fifth of the partners brings."""
+    top, programme = int(whole(basis, "top_20_percent_partners")), basis.forecast.programme
+    share = whole(basis, "top_20_percent_share")
+    low, high = (
+        float(str(programme[f"top_20_percent_share_{end}_{basis.level}"])) for end in ("lo", "hi")
+    )
+    if whole(basis, "ltv") <= 0:
+        return ""
+    bring = "brings" if top == 1 else "bring"
+    return (
+        f"The most valuable 20% of the partners, {top:,} of them, {bring} {share_text(share)} "
+        f"({share_text(low)} to {share_text(high)})."
     )
 
 

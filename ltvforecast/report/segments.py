@@ -7,7 +7,7 @@ import numpy as np
 from ltvforecast.report.basis import Basis, Row, amount, between, named, records, whole
 from ltvforecast.report.cells import estimate, figure, heads, name_cell, part, probability
 from ltvforecast.report.document import Cell, Column, Section, Table
-from ltvforecast.report.wording import count, odds, percent, share_text
+from ltvforecast.report.wording import count, odds, share_text
 
 __all__ = ["segments"]
 
@@ -32,14 +32,18 @@ def segments(basis: Basis) -> Section | None:
     rows = records(basis.forecast.segments)
     first = rows[0]
     said = (
-        f"The {count(len(basis.ranked), 'partner')} are of {count(len(rows), 'segment')}. "
-        f"{named(first['segment'])} brings the most: {share_text(float(first['share']))} of the "
-        f"worth, with {int(first['partners']):,} of the partners.",
+        (
+            f"The {count(len(basis.ranked), 'partner')} are of {count(len(rows), 'segment')}. "
+            f"{named(first['segment'])} brings the most: {share_text(float(first['share']))} of "
+            f"the worth, with {int(first['partners']):,} of the partners."
+        ),
         _per_partner_words(basis, rows),
-        "Each segment's range is its own: partners are added up inside each simulated future, so "
-        f"the outcome of the whole segment should lie in it {odds(basis.level)}. A customer who "
-        "buys through partners of two segments counts as a customer of both; the money is shared "
-        "out between them.",
+        (
+            "Each segment's range is its own: partners are added up inside each simulated future, "
+            "so the outcome of the whole segment should lie in it "
+            f"{odds(basis.level)}. A customer who buys through partners of two segments counts as "
+            "a customer of both; the money is shared out between them."
+        ),
     )
     return Section(
         key="segments",
@@ -60,11 +64,10 @@ def _per_partner_words(basis: Basis, rows: list[Row]) -> str:
         f"{amount(basis, least['ltv_per_partner'])} ({between(basis, least, 'ltv_per_partner')}). "
     )
     chance = _chance_of_more(basis, str(best["segment"]), str(least["segment"]))
+    futures = f"in {probability(chance).text} of the simulated futures"
     if EVEN[0] < chance < EVEN[1]:
-        return told + "Which of the two comes out ahead is open: " + (
-            f"in {percent(chance)} of the simulated futures it is the first."
-        )
-    return told + f"The first comes out ahead in {percent(chance)} of the simulated futures."
+        return f"{told}Which of the two comes out ahead is open: {futures} it is the first."
+    return f"{told}The first comes out ahead {futures}."
 
 
 def _chance_of_more(basis: Basis, one: str, other: str) -> float:
@@ -78,29 +81,29 @@ def _chance_of_more(basis: Basis, one: str, other: str) -> float:
 
 
 def _table(basis: Basis, rows: list[Row]) -> Table:
-    columns = [
+    columns = (
         Column(heading="Segment", numeric=False),
         Column(heading="Partners"),
         Column(heading="Customers", meaning="Who ever bought through a partner of the segment."),
-        Column(heading="Revenue to date"),
-        Column(heading="Expected revenue", meaning=f"In the {basis.horizon} ahead."),
-        *((Column(heading="New customers"),) if basis.newcomers else ()),
-        *((Column(heading="Revenue from new customers"),) if basis.newcomers else ()),
-        *((Column(heading="Commission", meaning="Expected."),) if basis.paid else ()),
         Column(heading="Worth today"),
         Column(heading="Worth per partner"),
         Column(heading="Share of worth"),
+        Column(heading="Expected revenue", meaning=f"In the {basis.horizon} ahead."),
+        *((Column(heading="New customers"),) if basis.newcomers else ()),
+        *((Column(heading="Revenue from new customers"),) if basis.newcomers else ()),
+        *((Column(heading="Commission"),) if basis.paid else ()),
+        Column(heading="Revenue to date"),
         Column(
             heading="Chance of halving",
             meaning="That the revenue of the whole segment falls below half of the "
             f"{basis.horizon} before.",
         ),
-    ]
+    )
     return Table(
         name="segment-table",
         caption="Segments, the most valuable first"
         + (f" (amounts in {basis.currency})" if basis.currency else ""),
-        columns=tuple(columns),
+        columns=columns,
         rows=tuple(_row(basis, row) for row in rows),
         total=_total(basis),
         searchable=True,
@@ -111,31 +114,31 @@ def _row(basis: Basis, row: Row) -> tuple[Cell, ...]:
     return (
         name_cell(row["segment"]),
         *_counts(int(row["partners"]), int(row["customers"])),
-        figure(float(row["revenue_to_date"])),
-        estimate(basis, row, "future_revenue"),
-        *_newcomer_cells(basis, row),
-        *((estimate(basis, row, "commission"),) if basis.paid else ()),
         estimate(basis, row, "ltv"),
         estimate(basis, row, "ltv_per_partner"),
         part(float(row["share"])),
+        estimate(basis, row, "future_revenue"),
+        *_newcomer_cells(basis, row),
+        *((estimate(basis, row, "commission"),) if basis.paid else ()),
+        figure(float(row["revenue_to_date"])),
         probability(float(row["p_decline"])),
     )
 
 
 def _total(basis: Basis) -> tuple[Cell, ...]:
     programme, partners = basis.forecast.programme, len(basis.ranked)
-    ends = {f"ltv{end}": whole(basis, f"ltv{end}") / partners for end in ("", *_ends(basis))}
-    decline = basis.forecast.programme.get("p_decline")
+    each = {f"ltv{end}": whole(basis, f"ltv{end}") / partners for end in ("", *_ends(basis))}
+    decline = programme.get("p_decline")
     return (
         Cell(text="Whole programme"),
         *_counts(partners, len(basis.forecast.customers)),
-        figure(float(basis.ranked["revenue_to_date"].sum())),
+        estimate(basis, programme, "ltv"),
+        estimate(basis, each, "ltv"),
+        Cell(text="100%"),
         estimate(basis, programme, "future_revenue"),
         *_newcomer_cells(basis, programme),
         *((estimate(basis, programme, "commission"),) if basis.paid else ()),
-        estimate(basis, programme, "ltv"),
-        estimate(basis, ends, "ltv"),
-        Cell(text="100%"),
+        figure(float(basis.ranked["revenue_to_date"].sum())),
         Cell(text="") if decline is None else probability(float(str(decline))),
     )
 

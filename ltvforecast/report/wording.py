@@ -285,7 +285,7 @@ def head_count(value: float) -> str:
         return "<0.1"
     if value < 9.95:
         return f"{value:.1f}".removesuffix(".0")
-    return rounded(value, digits=2 if value < 99.5 else 3)
+    return f"{value:.0f}" if value < 999.5 else rounded(value)
 
 
 def times_text(ratio: float) -> str:

@@ -25,7 +25,9 @@ MOST_ROWS = 1_000_000
 LONGEST_TEXT = 32_000
 """Of a cell; Excel takes 32,767 characters."""
 WIDEST = 60
-_FULL_TABLES = ("partners", "months")
+BEYOND = "not within the horizon"
+"""What stands for an infinite number of months."""
+_FULL_TABLES = ("partners", "months", "segments", "economics")
 """Sections whose tables are written in full from the forecast, not as rounded for reading."""
 
 
@@ -46,7 +48,8 @@ def write_workbook(report: Report, path: Path) -> None:
     Notes
     -----
     Text is written as text: a name that looks like a formula, a link or a number stays what it
-    is. The same report gives the same bytes. A cell is empty where a figure is not known.
+    is. The same report gives the same bytes. A cell is empty where a figure is not known; a
+    payback that the horizon does not reach is :data:`BEYOND`.
     """
     try:
         import xlsxwriter
@@ -66,10 +69,22 @@ def write_workbook(report: Report, path: Path) -> None:
         sheets.summary(report)
         sheets.frame("Partners", report.forecast.partners, bars="ltv")
         sheets.frame("Periods", report.forecast.periods)
+        sheets.frame("Segments", report.forecast.segments, bars="ltv")
+        sheets.frame("Economics", _economics(report.forecast.partners))
         for section in report.sections:
             if section.tables and section.key not in _FULL_TABLES:
                 sheets.section(section)
         sheets.words(report.sections)
+
+
+def _economics(partners: pd.DataFrame) -> pd.DataFrame:
+    """Pick the columns of money, those that cost the most to win first."""
+    prefixes = ("ltv", "commission", "cac", "p_ltv", "payback", "p_payback", "max_affordable")
+    columns = [name for name in partners if str(name).startswith(prefixes)]
+    ordered = partners.sort_values(
+        ["cac", "ltv", "partner_id"], ascending=[False, False, True], ignore_index=True
+    )
+    return ordered[["partner_id", "segment", *columns]]
 
 
 def number_format(name: str) -> str:
@@ -89,9 +104,9 @@ def number_format(name: str) -> str:
     >>> [number_format(name) for name in ("p_churn", "customers", "ltv_lo_90", "payback_months")]
     ['0.0%', '#,##0', '#,##0.00', '0.0']
     """
-    if name.startswith("p_") or "share" in name:
+    if name.startswith("p_") or "share" in name or name == "max_affordable_commission":
         return "0.0%"
-    if name.endswith("_months") or "lifespan" in name or name.startswith("ltv_to_cac"):
+    if "_months" in name or "lifespan" in name or name.startswith("ltv_to_cac"):
         return "0.0"
     if "customers" in name or name in ("frequency", "partners"):
         return "#,##0"
@@ -226,6 +241,8 @@ def _numbers(sheet: Worksheet, column: int, values: Iterable[float]) -> None:
     for row, value in enumerate(values, start=1):
         if math.isfinite(value):
             sheet.write_number(row, column, value)
+        elif math.isinf(value):
+            sheet.write_string(row, column, BEYOND)
 
 
 def _width(texts: pd.Series[str]) -> int:

@@ -62,7 +62,15 @@ def made_orders(world: World, *, customers: int = 1500, seed: int) -> pd.DataFra
 
 def bare_fit(summary: CustomerSummary, *, method: Method = "mle", draws: int = 400) -> FittedModel:
     """Fit without a seasonal clock and without dependence: the assumptions that are checked."""
-    return fit_model(summary, method=method, draws=draws, calendar="off", dependence="off")
+    return fit_model(
+        summary,
+        method=method,
+        pooling="complete",
+        draws=draws,
+        calendar="off",
+        dependence="off",
+        acquisition="off",
+    )
 
 
 def made_fit(world: World, *, customers: int = 1500, seed: int, draws: int = 400) -> FittedModel:

@@ -7,6 +7,7 @@ import pytest
 
 from ltvforecast.checks.predictive import check_predictive
 from ltvforecast.checks.sample import take_sample
+from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.types import FitCheck, FitChecks, FittedModel
 from tests.checks.made_orders import made_fit
 
@@ -60,3 +61,9 @@ def test_partners_that_differ_are_seen() -> None:
 
 def test_a_programme_of_one_partner_has_no_figures_of_partners(cdnow_checks: FitChecks) -> None:
     assert not [check for check in cdnow_checks.done if check.name.startswith("partner")]
+
+
+def test_partners_with_parameters_of_their_own_are_like_the_model() -> None:
+    pooled = made_fit("partners", customers=2500, seed=2)
+    own = fit_model(pooled.summary, draws=400, calendar="off", dependence="off")
+    assert checks_of(own)["partner_differences"].verdict == "fine"

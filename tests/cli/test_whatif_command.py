@@ -87,6 +87,18 @@ def test_a_budget_says_whom_to_support_and_the_table_is_safe_for_spreadsheets(
     assert "--overwrite" in capsys.readouterr().err
 
 
+def test_whom_to_support_is_said_in_words(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--horizon", "12mo", "--draws", 100, "--set", "order_value=+10%")
+    assert whatif(model, *words, "--cost-per-partner", 5) == 0
+    told = capsys.readouterr().out
+    assert "support 2 partners for 10" in told
+    assert "break-even: how many times" in told
+    assert whatif(model, *words, "--cost-per-partner", 1e6, "--budget", 2e6) == 0
+    told = capsys.readouterr().out
+    assert "no partner that is expected to bring back its cost within the budget" in told
+    assert "none" in told
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

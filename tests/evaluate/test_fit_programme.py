@@ -11,6 +11,7 @@ import pytest
 from ltvforecast.data.summary import summarize
 from ltvforecast.data.synthetic import simulate_programme
 from ltvforecast.data.transactions import read_transactions
+from ltvforecast.evaluate import hindcast
 from ltvforecast.evaluate.fit_programme import add_layers, fit
 from ltvforecast.evaluate.hindcast import HORIZONS, past_forecasts, plan_past
 from ltvforecast.fitting.store import load_model, save_model
@@ -191,6 +192,19 @@ class TestPredict:
         assert told["on"] == ["width"]
         assert told["estimate"]["horizon_days"] == pytest.approx(91.0)
         assert len(told["track_record"]) == len(model.layers.track_record)
+
+
+def test_partners_are_told_apart_at_past_dates_too_unless_there_are_too_many(
+    model, transactions, past, monkeypatch
+):
+    assert model.partner_levels is not None
+    assert not past[0].together
+    monkeypatch.setattr(hindcast, "MOST_PARTNERS", 1)
+    pooled, refused = past_forecasts(model, transactions, workers=1)
+    assert refused == 0
+    assert all(each.together for each in pooled)
+    assert not np.array_equal(pooled[0].draws, past[0].draws)
+    assert "partners were taken together" in add_layers(model, workers=1).layers.how
 
 
 def lived_through(step):

@@ -15,4 +15,4 @@ def cdnow() -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def cdnow_model(cdnow: pd.DataFrame) -> FittedModel:
-    return fit_model(summary_of(cdnow), draws=500)
+    return fit_model(summary_of(cdnow), draws=500, pooling="complete")

@@ -35,8 +35,9 @@ LAW = {"r": 0.8, "kappa": 2.0, "s": 1.0, "beta": 30.0}
 
 def acquisition(seed: int, *, partners: int, draws: int = 200, **changed: float) -> AcquisitionFit:
     """An acquisition fit that knows its parameters; its partners are p000, p001, ..."""
-    made = made_acquisitions(seed, partners=partners, months=20)
     values = {"mean": 3.0, **LAW, **changed}
+    history = {**values, "s": max(values["s"], 0.01)}
+    made = made_acquisitions(seed, partners=partners, months=20, **history)  # type: ignore[arg-type]
     values["alpha"] = values["r"] / values.pop("mean")
     return AcquisitionFit(
         status="open",
@@ -64,7 +65,8 @@ def model_of(
     zero_share: float = 0.0,
 ) -> FittedModel:
     names = fit.counts.partner_ids
-    customers = made_customers(np.zeros(len(names)), np.zeros(len(names)), np.full(len(names), 9.0))
+    none = np.zeros(len(names))
+    customers = made_customers(none, none, none + 9.0, first=3000.0)  # so high that it is no limit
     allocation = Allocation(rule="share", novelty=novelty, concentration=concentration)
     summary = made_summary(customers, shares=[{name: 1.0} for name in names], allocation=allocation)
     model = made_model(summary, {**CDNOW, "zero_share": zero_share})
@@ -177,7 +179,7 @@ def test_twice_the_rate_brings_twice_the_customers_and_revenue() -> None:
     one = simulated(model_of(acquisition(4, partners=6, mean=2.0, **alike)))
     two = simulated(model_of(acquisition(4, partners=6, mean=4.0, **alike)))
     for name in ("expected_customers", "expected_revenue"):
-        np.testing.assert_allclose(getattr(two, name), 2.0 * getattr(one, name), rtol=1e-4)
+        np.testing.assert_allclose(getattr(two, name), 2.0 * getattr(one, name), rtol=1e-3)
     for name in ("customers", "revenue"):
         values = [getattr(each, name).sum(axis=(0, 2)) for each in (one, two)]
         error = np.hypot(2.0 * values[0].std(), values[1].std()) / np.sqrt(len(values[0]))
@@ -207,13 +209,13 @@ def test_eligible_revenue_grows_with_the_days(model: FittedModel, found: Newcome
 
 
 def test_so_many_customers_that_not_each_is_simulated() -> None:
-    """Of some 20,000 a draw 2,000 are simulated: the mean holds, and a spread of the right size."""
+    """Of some 7,000 a draw 2,000 are simulated: the mean holds, and a spread of the right size."""
     model = model_of(acquisition(5, partners=3, r=1e6, s=1e-6, kappa=1e6, mean=600.0))
     few = model_of(acquisition(5, partners=3, r=1e6, s=1e-6, kappa=1e6, mean=60.0))
     large, small = simulated(model), simulated(few)
-    assert large.active.min() > 4000
-    assert small.active.max() < 2000
-    each = [found.revenue.sum(axis=2)[0] - found.expected_revenue[0] for found in (large, small)]
+    assert large.active[1].min() > 4000
+    assert 400 < small.active[1].min() <= small.active[1].max() < 2000
+    each = [found.revenue.sum(axis=2)[1] - found.expected_revenue[1] for found in (large, small)]
     assert abs(z_of(each[0], np.zeros(400))) < 4.0
     # standard deviations rise like the square root of the number; each is known to 3.5 %, and the
     # parameter draws add nothing, being taken off
@@ -249,7 +251,7 @@ def test_purchases_run_on_the_seasonal_clock(model: FittedModel) -> None:
 
 
 def test_first_purchases_of_another_level(model: FittedModel) -> None:
-    customers = model.summary.customers.assign(first_value=90.0, spend_n=2, spend_sum=120.0)
+    customers = model.summary.customers.assign(first_value=3000.0, spend_n=2, spend_sum=4000.0)
     other = replace(
         model,
         summary=replace(model.summary, customers=customers),

@@ -74,7 +74,14 @@ def make_forecast(
     )
     to_date = history.groupby("partner_id")["revenue"].sum().reindex(names, fill_value=0.0)
     decline = rng.uniform(0, 1, len(names)) if decline_known else np.nan
-    quantities = _quantities(existing, active.astype(float), economics, newcomers, size, rng)
+    quantities = _quantities(
+        existing,
+        active.astype(float),
+        economics=economics,
+        newcomers=newcomers,
+        size=size,
+        rng=rng,
+    )
     cac = revenue_scale * np.resize(np.array(costs), len(names))
     table = pd.DataFrame(
         {
@@ -100,6 +107,7 @@ def make_forecast(
         customers=pd.DataFrame({"customer_id": [f"c{i}" for i in range(customers)]}),
         periods=_periods(names, quantities, horizon, as_of),
         segments=_segments(table, quantities, names),
+        streams=None,
         programme=_programme(table, quantities, cac, names, customers),
         draws=xr.Dataset(
             {
@@ -130,6 +138,7 @@ def make_forecast(
 def _quantities(
     existing: np.ndarray,
     active: np.ndarray,
+    *,
     economics: Economics,
     newcomers: bool,
     size: np.ndarray,
