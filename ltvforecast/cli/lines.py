@@ -221,7 +221,9 @@ def _new_line(forecast: PartnerForecast, level: int) -> str:
 def _commission(forecast: PartnerForecast) -> str:
     """Name the programme's flat commission, or say that it is none."""
     terms = forecast.spec.economics
-    uneven = terms.tiers or terms.by_segment or terms.by_partner
+    own = forecast.provenance.get("partner_terms")
+    by_partner = isinstance(own, Sequence) and "commission" in own
+    uneven = terms.tiers or terms.by_segment or terms.by_partner or by_partner
     return "commission by its terms" if uneven else f"commission {terms.commission:.0%}"
 
 

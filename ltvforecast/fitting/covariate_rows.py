@@ -10,7 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ltvforecast.covariate_types import CategoryCoding, CovariateCoding, NumberCoding
+from ltvforecast.covariate_types import (
+    CategoryCoding,
+    CovariateCoding,
+    CovariateEffects,
+    NumberCoding,
+)
 from ltvforecast.errors import ConfigError
 from ltvforecast.types import FloatArray
 
@@ -23,6 +28,7 @@ __all__ = [
     "code_frame",
     "code_one",
     "coded_rows",
+    "covariate_shift",
     "rounded",
 ]
 
@@ -135,6 +141,47 @@ def code_one(
             notes.append(_beyond(coding, count=1))
         parts.append(_number_rows(coding, numbers))
     return np.hstack([np.empty((1, 0)), *parts])[0], tuple(notes)
+
+
+def covariate_shift(
+    effects: CovariateEffects, codings: Sequence[CovariateCoding], values: Mapping[str, object]
+) -> dict[str, FloatArray]:
+    """Give what one partner's or customer's covariates add to its levels, in every draw.
+
+    Parameters
+    ----------
+    effects : CovariateEffects
+        Of a fitted model.
+    codings : sequence of CategoryCoding or NumberCoding
+        Those of ``effects.codings`` that apply: of a new partner, those of level ``"partner"``.
+    values : mapping of str to object
+        As for :func:`code_one`: a value for each of ``codings``.
+
+    Returns
+    -------
+    dict of str to float64 array, shape (draw,)
+        ``log_rate, dropout_logit, log_spend``: to be added to the segment's means.
+
+    Raises
+    ------
+    ConfigError
+        See :func:`code_one`.
+
+    Examples
+    --------
+    >>> coding = CategoryCoding(name="vip", level="partner", kind="yes-no", reference="no",
+    ...                         levels=("yes",), merged=(), average=(0.25,))
+    >>> draws = {name: np.array([[0.1], [0.3]]) for name in
+    ...          ("log_rate", "dropout_logit", "log_spend")}
+    >>> effects = CovariateEffects(names=("vip = yes",), level=("partner",), draws=draws,
+    ...                            patterns=np.zeros((1, 1)), partner_rows=np.eye(1),
+    ...                            customer_pattern=np.zeros(1, np.int64), codings=(coding,))
+    >>> covariate_shift(effects, effects.codings, {"vip": "yes"})["log_rate"].tolist()
+    [0.1, 0.3]
+    """
+    row, _ = code_one(codings, values)
+    places = [effects.names.index(name) for coding in codings for name in coding.columns]
+    return {name: draws[:, places] @ row for name, draws in effects.draws.items()}
 
 
 def check_names(frame: pd.DataFrame, names: Sequence[str]) -> None:

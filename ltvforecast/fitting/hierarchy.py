@@ -16,6 +16,8 @@ from scipy.special import expit
 
 from ltvforecast.errors import SummaryError
 from ltvforecast.fitting.compress import unique_rows
+from ltvforecast.fitting.covariate_design import CovariateDesign
+from ltvforecast.fitting.hierarchy_cells import Cells, make_cells
 from ltvforecast.fitting.hierarchy_diagnostics import hierarchy_diagnostics
 from ltvforecast.fitting.hierarchy_gates import HierarchyChecks, Refused
 from ltvforecast.fitting.hierarchy_levels import APART, LevelPriors
@@ -27,6 +29,7 @@ from ltvforecast.fitting.hierarchy_posterior import (
     sample_hierarchy,
 )
 from ltvforecast.fitting.hierarchy_tables import levels_of_all
+from ltvforecast.fitting.pooled_purchase import purchase_effects_mode
 from ltvforecast.fitting.priors import PURCHASE_PRIOR, NormalPrior
 from ltvforecast.fitting.purchase import fit_purchase
 from ltvforecast.fitting.purchase_likelihood import purchase_parameters
@@ -83,6 +86,9 @@ class PartnerPurchases:
     segment : int64 array, shape (n_partners,)
     checks : HierarchyChecks or None
         None of Markov chains.
+    effects : mapping of str to float64 array, shape (draw, column), or None
+        ``log_rate, dropout_logit``: what covariates go with. The parameters above are those of
+        customers whose columns are 0, and the means those of such partners.
     """
 
     purchase: PurchaseFit
@@ -91,6 +97,7 @@ class PartnerPurchases:
     segment_names: tuple[str, ...]
     segment: IntArray
     checks: HierarchyChecks | None = None
+    effects: Mapping[str, FloatArray] | None = None
 
 
 def fit_partner_purchases(
@@ -102,6 +109,7 @@ def fit_partner_purchases(
     partners: int,
     segments: Sequence[str] | None = None,
     apart: bool = False,
+    covariates: CovariateDesign | None = None,
     draws: int = 1000,
     rng: np.random.Generator,
 ) -> PartnerPurchases | Refused:
@@ -119,6 +127,8 @@ def fit_partner_purchases(
         Each partner's segment. None: all are of one.
     apart : bool
         Judge every partner by its own data alone.
+    covariates : CovariateDesign, optional
+        Of these customers and partners.
     draws : int
         Posterior draws.
     rng : numpy.random.Generator
@@ -130,6 +140,8 @@ def fit_partner_purchases(
 
     Raises
     ------
+    ConfigError
+        Covariates make too many kinds of customers.
     ConvergenceError
         There is nothing to fit.
     SummaryError
@@ -138,7 +150,9 @@ def fit_partner_purchases(
     Notes
     -----
     Priors are free of scale: time counts in mean ages. ``sd ~ HalfNormal(.75)``, ``tau ~
-    HalfNormal(.5)``; the others are those of the fit without partners.
+    HalfNormal(.5)``, effects of covariates ``~ Normal(0, .5)``; the others are those of the fit
+    without partners. Covariates of partners move the mean of their levels, and those of customers
+    the levels themselves; all parameters have one joint posterior.
     """
     columns = tuple(np.asarray(column, dtype=np.float64) for column in (x, t_x, T))
     every = unique_rows(*columns)
@@ -146,23 +160,31 @@ def fit_partner_purchases(
     names, segment = segment_numbers(segments, partners)
     pooled = fit_purchase(*columns, draws=400, rng=rng)
     unit = float(np.sum(every.T * every.weight) / every.weight.sum())
-    rows = partner_rows(columns[0], columns[1] / unit, columns[2] / unit, home, partners=partners)
-    seen = np.flatnonzero(rows.customers > 0.0)
-    rows = rows.part(seen)
+    scaled = columns[0], columns[1] / unit, columns[2] / unit
+    pattern = None if covariates is None else covariates.customer_pattern
+    cells, cell = make_cells(home, segment, len(names), design=covariates, pattern=pattern)
+    rows = partner_rows(*scaled, cell, partners=len(cells.pattern))
     priors = replace(PARTNER_PURCHASE_PRIORS, apart=APART if apart else None)
-    problem = _problem(rows, segment[seen], len(names), priors)
+    problem = _problem(rows, cells, len(names), priors)
     pilot = None
-    if len(seen) > 2 * _PILOT_PARTNERS:
-        chosen = np.linspace(0, len(seen) - 1, _PILOT_PARTNERS).astype(np.int64)
-        pilot = _problem(rows.part(chosen), segment[seen][chosen], len(names), priors)
-    found = sample_hierarchy(problem, _start(pooled, unit), pilot=pilot, draws=draws, rng=rng)
+    if len(cells.group) > 2 * _PILOT_PARTNERS:
+        chosen = np.linspace(0, len(cells.group) - 1, _PILOT_PARTNERS).astype(np.int64)
+        few, theirs = cells.part(chosen)
+        pilot = _problem(rows.part(theirs), few, len(names), priors)
+    start = _start(pooled, unit)
+    if covariates is not None:
+        start = replace(start, effect=purchase_effects_mode(*scaled, home, covariates))
+    found = sample_hierarchy(problem, start, pilot=pilot, draws=draws, rng=rng)
     if isinstance(found, Refused):
         return found
-    levels = levels_of_all(found.levels, found.shared, seen=seen, segment=segment, rng=rng)
+    levels = levels_of_all(
+        found.levels, found.shared, cells=cells, segment=segment, design=covariates, rng=rng
+    )
     found = replace(found, levels=levels)
+    effect = found.shared.effect
     return PartnerPurchases(
-        purchase=_purchase_fit(found, rows, unit),
-        shared=_shared(found, unit),
+        purchase=_purchase_fit(found, rows, cells, unit),
+        shared=_shared(found, cells, unit),
         shrinkage={
             "log_rate": found.levels.shrinkage[:, 0],
             "dropout_logit": found.levels.shrinkage[:, 1],
@@ -170,6 +192,9 @@ def fit_partner_purchases(
         segment_names=names,
         segment=segment,
         checks=found.checks,
+        effects=None
+        if covariates is None
+        else {"log_rate": effect[:, :, 0], "dropout_logit": effect[:, :, 1]},
     )
 
 
@@ -300,7 +325,7 @@ def home_numbers(partner: npt.ArrayLike, customers: int, partners: int) -> IntAr
 
 
 def _problem(
-    rows: PartnerRows, segment: IntArray, segments: int, priors: LevelPriors
+    rows: PartnerRows, cells: Cells, segments: int, priors: LevelPriors
 ) -> HierarchyProblem:
     def values(log_r: FloatArray, log_phi: FloatArray, u: FloatArray, v: FloatArray) -> FloatArray:
         return purchase_values(rows, log_r, log_phi, u, v)
@@ -308,7 +333,7 @@ def _problem(
     return HierarchyProblem(
         values=values,
         customers=rows.customers,
-        segment=segment,
+        cells=cells,
         segments=segments,
         priors=priors,
         what=_WHAT,
@@ -324,11 +349,15 @@ def _start(pooled: PurchaseFit, unit: float) -> HierarchyStart:
         shapes=centre,
         shapes_half=np.clip(6.0 * shapes.std(axis=1), [0.4, 0.8], 6.0),
         means=np.array([np.log(r / alpha).mean() + np.log(unit), np.log(a / b).mean()]),
+        effect=np.zeros((0, 2)),
     )
 
 
-def _purchase_fit(found: HierarchyDraws, rows: PartnerRows, unit: float) -> PurchaseFit:
-    levels, shapes = found.levels.draws, found.shared.shapes
+def _purchase_fit(
+    found: HierarchyDraws, rows: PartnerRows, cells: Cells, unit: float
+) -> PurchaseFit:
+    levels = cells.reference_levels(found.levels.draws, found.shared.effect)
+    shapes = found.shared.shapes
     r, phi = np.exp(shapes[:, :1]), np.exp(shapes[:, 1:])
     shape, overall = found.peak.shapes[0], found.peak.overall[0]
     peak = np.concatenate([shape[:1], overall, shape[1:]])
@@ -343,25 +372,27 @@ def _purchase_fit(found: HierarchyDraws, rows: PartnerRows, unit: float) -> Purc
             "b": phi * expit(-levels[:, :, 1]),
         },
         point={name: float(value) for name, value in point.items()},
-        log_likelihood=_log_likelihood(found, rows, unit),
+        log_likelihood=_log_likelihood(found, rows, cells, unit),
         diagnostics=hierarchy_diagnostics(found, what=_WHAT, levels=_LEVELS),
     )
 
 
-def _log_likelihood(found: HierarchyDraws, rows: PartnerRows, unit: float) -> float:
-    """At the peak, with every partner the programme's average."""
-    grid = tuple(np.full((len(rows.start) - 1, 1), mean) for mean in found.peak.overall[0])
+def _log_likelihood(found: HierarchyDraws, rows: PartnerRows, cells: Cells, unit: float) -> float:
+    """At the peak, with every partner the average of those with its covariates."""
+    at = cells.average_levels(found.peak.overall, found.peak.effect)
+    grid = (at[:, :1].copy(), at[:, 1:].copy())
     shapes = found.peak.shapes[0]
     total = float(purchase_values(rows, shapes[:1], shapes[1:], *grid).sum())
     return total - float(np.sum(rows.x * rows.weight)) * float(np.log(unit))
 
 
-def _shared(found: HierarchyDraws, unit: float) -> dict[str, FloatArray]:
+def _shared(found: HierarchyDraws, cells: Cells, unit: float) -> dict[str, FloatArray]:
     """Shared parameters by name, in the data's unit of time."""
     shared = found.shared
+    means = cells.reference_means(shared.mean, shared.effect)
     named = {"log_r": shared.shapes[:, 0], "log_phi": shared.shapes[:, 1]}
     for d, (name, shift) in enumerate((("log_rate", float(np.log(unit))), ("dropout_logit", 0.0))):
-        named[f"mean_{name}"] = shared.mean[:, :, d] - shift
+        named[f"mean_{name}"] = means[:, :, d] - shift
         named[f"sd_{name}"] = shared.sd[:, d]
         if shared.mean.shape[1] > 1:
             named[f"tau_{name}"] = shared.tau[:, d]

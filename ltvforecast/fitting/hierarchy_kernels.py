@@ -3,7 +3,9 @@
 A partner's log-likelihood at given shared shapes is ``sum_ij c_ij T_i(z_1) T_j(z_2)`` on a box,
 with Chebyshev polynomials ``T``; outside the box, which is several standard deviations wide, it
 goes on as a straight line less a parabola. Added to it are the normal densities of the two levels
-around their segment's mean.
+around their group's mean. A partner whose customers differ in covariates has several cells, each
+with a table and a box of its own: what is tabulated is added up over cells, every one looked up at
+the partner's levels plus its shift.
 """
 
 # compiled functions take their arrays as positions, and fill them in loops
@@ -15,6 +17,7 @@ import math
 
 import numpy as np
 
+from ltvforecast.fitting.chebyshev_kernels import along, beyond, contract, polynomials, slopes
 from ltvforecast.formulas.compiling import compiled
 from ltvforecast.types import FloatArray, IntArray
 
@@ -28,71 +31,6 @@ _CLOSE = 0.02
 
 
 @compiled
-def _contract(table: FloatArray, basis: FloatArray, p: int, e: int, out: FloatArray) -> None:
-    """Sum partner ``p``'s table (n_shapes, n_1 * n_2) over the shared shapes of row ``e``."""
-    n, m = out.shape
-    flat = out.reshape(n * m)
-    flat[:] = 0.0
-    count = basis.shape[1]
-    for s in range(0, count - 3, 4):
-        one, two, three, four = basis[e, s], basis[e, s + 1], basis[e, s + 2], basis[e, s + 3]
-        for i in range(n * m):
-            flat[i] += (one * table[p, s, i] + two * table[p, s + 1, i]) + (
-                three * table[p, s + 2, i] + four * table[p, s + 3, i]
-            )
-    for s in range(count - count % 4, count):
-        factor = basis[e, s]
-        for i in range(n * m):
-            flat[i] += factor * table[p, s, i]
-
-
-@compiled
-def _polynomials(z: float, made: FloatArray) -> None:
-    """Write Chebyshev polynomials into row 0; straight lines outside of [-1, 1]."""
-    inside = min(max(z, -1.0), 1.0)
-    before, here = inside, 1.0
-    for k in range(made.shape[1]):
-        made[0, k] = here
-        before, here = here, 2.0 * inside * here - before
-    if z != inside:
-        # the slope of polynomial k at the ends is k squared, up to its sign
-        sign = 1.0
-        for k in range(made.shape[1]):
-            sign = -sign if inside < 0.0 else 1.0
-            made[0, k] += sign * k * k * (z - inside)
-
-
-@compiled
-def _slopes(z: float, made: FloatArray) -> None:
-    """Write the polynomials' two derivatives at the nearest point of [-1, 1] into rows 1, 2."""
-    inside = min(max(z, -1.0), 1.0)
-    made[1, 0], made[2, 0] = 0.0, 0.0
-    before, here = 1.0, inside
-    if made.shape[1] > 1:
-        made[1, 1], made[2, 1] = 1.0, 0.0
-    for k in range(2, made.shape[1]):
-        made[1, k] = 2.0 * here + 2.0 * inside * made[1, k - 1] - made[1, k - 2]
-        made[2, k] = 4.0 * made[1, k - 1] + 2.0 * inside * made[2, k - 1] - made[2, k - 2]
-        before, here = here, 2.0 * inside * here - before
-
-
-@compiled
-def _beyond(z: float) -> float:
-    """How far outside of [-1, 1], with its sign."""
-    return z - min(max(z, -1.0), 1.0)
-
-
-@compiled
-def _along(c: FloatArray, first: FloatArray, rows: FloatArray) -> None:
-    """Sum over the first level's polynomials, into row 0."""
-    rows[0] = 0.0
-    for i in range(c.shape[0]):
-        factor = first[0, i]
-        for j in range(c.shape[1]):
-            rows[0, j] += factor * c[i, j]
-
-
-@compiled
 def _height(
     c: FloatArray,
     at: FloatArray,
@@ -101,21 +39,26 @@ def _height(
     first: FloatArray,
     second: FloatArray,
     rows: FloatArray,
+    cells: int,
 ) -> float:
-    """Log-likelihood plus the levels' normal exponents. ``box``: centre, half; ``prior``: mean, sd.
+    """Log-likelihood plus the levels' normal exponents. ``prior`` is mean and sd.
 
-    ``first`` and ``second`` (3, n) take the polynomials of either level with their slopes and
-    bends, ``rows`` (3, n_2) their sums over the first.
+    Of every cell ``c`` has coefficients and ``box`` centre and half; ``first`` and ``second``
+    (cell, 3, n) take the polynomials of either level with their slopes and bends, ``rows``
+    (cell, 3, n_2) their sums over the first.
     """
-    z, w = (at[0] - box[0, 0]) / box[1, 0], (at[1] - box[0, 1]) / box[1, 1]
-    _polynomials(z, first)
-    _polynomials(w, second)
-    _along(c, first, rows)
-    total = -0.5 * _FALL * (_beyond(z) ** 2 + _beyond(w) ** 2)
+    total = 0.0
     for d in range(2):
         total -= 0.5 * ((at[d] - prior[0, d]) / prior[1, d]) ** 2
-    for j in range(c.shape[1]):
-        total += rows[0, j] * second[0, j]
+    for k in range(cells):
+        z = (at[0] - box[k, 0, 0]) / box[k, 1, 0]
+        w = (at[1] - box[k, 0, 1]) / box[k, 1, 1]
+        polynomials(z, first[k])
+        polynomials(w, second[k])
+        along(c[k], first[k], rows[k])
+        total -= 0.5 * _FALL * (beyond(z) ** 2 + beyond(w) ** 2)
+        for j in range(c.shape[2]):
+            total += rows[k, 0, j] * second[k, 0, j]
     return total
 
 
@@ -129,41 +72,14 @@ def _derivatives(
     second: FloatArray,
     rows: FloatArray,
     found: FloatArray,
+    cells: int,
 ) -> None:
     """Write gradient (2) and minus the Hessian (3: 11, 12, 22) after a call of ``_height``."""
-    n, m = c.shape
-    _slopes((at[0] - box[0, 0]) / box[1, 0], first)
-    _slopes((at[1] - box[0, 1]) / box[1, 1], second)
-    rows[1], rows[2] = 0.0, 0.0
-    for i in range(1, n):
-        slope, bend = first[1, i], first[2, i]
-        for j in range(m):
-            rows[1, j] += slope * c[i, j]
-            rows[2, j] += bend * c[i, j]
     found[:] = 0.0
-    for j in range(m):
-        found[0] += rows[1, j] * second[0, j]
-        found[1] += rows[0, j] * second[1, j]
-        found[2] -= rows[2, j] * second[0, j]
-        found[3] -= rows[1, j] * second[1, j]
-        found[4] -= rows[0, j] * second[2, j]
-    _scale_and_bend(at, box, prior, found)
-
-
-@compiled
-def _scale_and_bend(at: FloatArray, box: FloatArray, prior: FloatArray, found: FloatArray) -> None:
-    """Turn derivatives on the box into those of the levels, prior and parabola included."""
-    h, g = box[1, 0], box[1, 1]
-    found[0] /= h
-    found[1] /= g
-    found[2] /= h * h
-    found[3] /= h * g
-    found[4] /= g * g
+    for k in range(cells):
+        _add_derivatives(c[k], at, box[k], first[k], second[k], rows[k], found)
     for d in range(2):
-        out, weight = _beyond((at[d] - box[0, d]) / box[1, d]), 1.0 / prior[1, d] ** 2
-        if out != 0.0:
-            found[d] -= _FALL * out / box[1, d]
-            found[2 + 2 * d] = _FALL / box[1, d] ** 2
+        weight = 1.0 / prior[1, d] ** 2
         found[d] -= (at[d] - prior[0, d]) * weight
         found[2 + 2 * d] += weight
     steep = found[2] <= 0.0 or found[4] <= 0.0
@@ -173,6 +89,47 @@ def _scale_and_bend(at: FloatArray, box: FloatArray, prior: FloatArray, found: F
         found[4] = max(found[4], 1.0 / prior[1, 1] ** 2)
         limit = 0.9 * math.sqrt(found[2] * found[4])
         found[3] = min(max(found[3], -limit), limit)
+
+
+@compiled
+def _add_derivatives(
+    c: FloatArray,
+    at: FloatArray,
+    box: FloatArray,
+    first: FloatArray,
+    second: FloatArray,
+    rows: FloatArray,
+    found: FloatArray,
+) -> None:
+    """Add what one cell gives, its parabola included."""
+    n, m = c.shape
+    h, g = box[1, 0], box[1, 1]
+    z, w = (at[0] - box[0, 0]) / h, (at[1] - box[0, 1]) / g
+    slopes(z, first)
+    slopes(w, second)
+    rows[1], rows[2] = 0.0, 0.0
+    for i in range(1, n):
+        slope, bend = first[1, i], first[2, i]
+        for j in range(m):
+            rows[1, j] += slope * c[i, j]
+            rows[2, j] += bend * c[i, j]
+    up, across, bent, mixed, arched = 0.0, 0.0, 0.0, 0.0, 0.0
+    for j in range(m):
+        up += rows[1, j] * second[0, j]
+        across += rows[0, j] * second[1, j]
+        bent -= rows[2, j] * second[0, j]
+        mixed -= rows[1, j] * second[1, j]
+        arched -= rows[0, j] * second[2, j]
+    # outside of the box it is a straight line less a parabola
+    if beyond(z) != 0.0:
+        up, bent = up - _FALL * beyond(z), _FALL
+    if beyond(w) != 0.0:
+        across, arched = across - _FALL * beyond(w), _FALL
+    found[0] += up / h
+    found[1] += across / g
+    found[2] += bent / (h * h)
+    found[3] += mixed / (h * g)
+    found[4] += arched / (g * g)
 
 
 @compiled
@@ -186,11 +143,12 @@ def _climb(
     rows: FloatArray,
     found: FloatArray,
     trial: FloatArray,
+    cells: int,
 ) -> float:
     """Move ``at`` to the peak by Newton steps that are halved until they climb."""
-    height = _height(c, at, box, prior, first, second, rows)
+    height = _height(c, at, box, prior, first, second, rows, cells)
     for _ in range(_MOST_STEPS):
-        _derivatives(c, at, box, prior, first, second, rows, found)
+        _derivatives(c, at, box, prior, first, second, rows, found, cells)
         area = found[2] * found[4] - found[3] ** 2
         up = (found[4] * found[0] - found[3] * found[1]) / area
         across = (found[2] * found[1] - found[3] * found[0]) / area
@@ -198,18 +156,18 @@ def _climb(
         scale, reached = 1.0, height
         while scale > 1e-4:
             trial[0], trial[1] = at[0] + scale * up, at[1] + scale * across
-            reached = _height(c, trial, box, prior, first, second, rows)
+            reached = _height(c, trial, box, prior, first, second, rows, cells)
             if reached >= height - 1e-11 * abs(height):
                 break
             scale *= 0.5
         if scale <= 1e-4:
-            height = _height(c, at, box, prior, first, second, rows)
+            height = _height(c, at, box, prior, first, second, rows, cells)
             break
         at[0], at[1], height = trial[0], trial[1], reached
         if gain < _CLOSE:
             # so close to the peak that the curvature is the same
             return height
-    _derivatives(c, at, box, prior, first, second, rows, found)
+    _derivatives(c, at, box, prior, first, second, rows, found, cells)
     return height
 
 
@@ -236,6 +194,7 @@ def _integral(
     nodes: FloatArray,
     log_weights: FloatArray,
     levels: int,
+    cells: int,
 ) -> float:
     """Log of the integral of exp(height), by nodes at ``at + root z``; ``height`` is that there."""
     count = nodes.size if levels == 2 else 1
@@ -243,20 +202,23 @@ def _integral(
     for i in range(nodes.size):
         u = at[0] + root[0] * nodes[i]
         centre = at[1] + root[1] * nodes[i]
-        z = (u - box[0, 0]) / box[1, 0]
-        _polynomials(z, first)
-        _along(c, first, rows)
         outer = log_weights[i] - 0.5 * ((u - prior[0, 0]) / prior[1, 0]) ** 2 - height
-        outer -= 0.5 * _FALL * _beyond(z) ** 2
-        for k in range(count):
+        for k in range(cells):
+            z = (u - box[k, 0, 0]) / box[k, 1, 0]
+            polynomials(z, first[k])
+            along(c[k], first[k], rows[k])
+            outer -= 0.5 * _FALL * beyond(z) ** 2
+        for n in range(count):
             v, inner = centre, outer
             if levels == 2:
-                v, inner = centre + root[2] * nodes[k], outer + log_weights[k]
-            w = (v - box[0, 1]) / box[1, 1]
-            _polynomials(w, second)
-            inner -= 0.5 * ((v - prior[0, 1]) / prior[1, 1]) ** 2 + 0.5 * _FALL * _beyond(w) ** 2
-            for j in range(c.shape[1]):
-                inner += rows[0, j] * second[0, j]
+                v, inner = centre + root[2] * nodes[n], outer + log_weights[n]
+            inner -= 0.5 * ((v - prior[0, 1]) / prior[1, 1]) ** 2
+            for k in range(cells):
+                w = (v - box[k, 0, 1]) / box[k, 1, 1]
+                polynomials(w, second[k])
+                inner -= 0.5 * _FALL * beyond(w) ** 2
+                for j in range(c.shape[2]):
+                    inner += rows[k, 0, j] * second[k, 0, j]
             total += math.exp(min(inner, 600.0))
     return height + math.log(total) + math.log(root[0] * root[2])
 
@@ -267,15 +229,37 @@ def _place(
     e: int,
     box_centre: FloatArray,
     box_half: FloatArray,
-    segment: IntArray,
+    group: IntArray,
+    start: IntArray,
+    pattern: IntArray,
     mean: FloatArray,
     sd: FloatArray,
+    shift: FloatArray,
     box: FloatArray,
     prior: FloatArray,
+    at: FloatArray,
 ) -> None:
+    """Set boxes, in levels of the partner, and prior; the first draw begins in the boxes' middle."""
+    first, last = start[p], start[p + 1]
     for d in range(2):
-        box[0, d], box[1, d] = box_centre[p, d], box_half[p, d]
-        prior[0, d], prior[1, d] = mean[e, segment[p], d], sd[e, d]
+        prior[0, d], prior[1, d] = mean[e, group[p], d], sd[e, d]
+        for cell in range(first, last):
+            box[cell - first, 0, d] = box_centre[cell, d] - shift[e, pattern[cell], d]
+            box[cell - first, 1, d] = box_half[cell, d]
+    if e == 0:
+        for d in range(2):
+            at[d] = 0.0
+            for cell in range(first, last):
+                at[d] += box[cell - first, 0, d] / (last - first)
+
+
+@compiled
+def _contract_all(
+    table: FloatArray, basis: FloatArray, first: int, last: int, e: int, c: FloatArray
+) -> None:
+    """Contract the tables of a partner's cells."""
+    for cell in range(first, last):
+        contract(table, basis, cell, e, c[cell - first])
 
 
 @compiled
@@ -284,10 +268,13 @@ def log_marginals(
     sizes: tuple[int, int],
     centre: FloatArray,
     half: FloatArray,
-    segment: IntArray,
+    group: IntArray,
+    start: IntArray,
+    pattern: IntArray,
     basis: FloatArray,
     mean: FloatArray,
     sd: FloatArray,
+    shift: FloatArray,
     nodes: FloatArray,
     log_weights: FloatArray,
     levels: int,
@@ -297,34 +284,39 @@ def log_marginals(
 
     Parameters
     ----------
-    table : float64 array, shape (n_partners, n_shapes, n_1 * n_2)
+    table : float64 array, shape (n_cells, n_shapes, n_1 * n_2)
     sizes : tuple of int
         ``n_1, n_2``.
-    centre, half : float64 array, shape (n_partners, 2)
+    centre, half : float64 array, shape (n_cells, 2)
         The box of either level.
-    segment : int64 array, shape (n_partners,)
+    group : int64 array, shape (n_partners,)
+    start, pattern : int64 array, shape (n_partners + 1,), (n_cells,)
+        A partner's cells, and the pattern of each.
     basis : float64 array, shape (n, n_shapes)
         Chebyshev polynomials of the shared shapes.
-    mean, sd : float64 array, shape (n, n_segments, 2), (n, 2)
+    mean, sd, shift : float64 array, shape (n, n_groups, 2), (n, 2), (n, n_patterns, 2)
     nodes, log_weights : float64 array, shape (q,)
         Gauss-Hermite, normalised: the weights times exp(-z^2 / 2) add to one.
     levels : int
         1: the second level is flat, and one node does for it.
     out : float64 array, shape (n,)
     """
-    c = np.empty((sizes[0], sizes[1]))
-    first, second, rows = np.empty((3, sizes[0])), np.empty((3, sizes[1])), np.empty((3, sizes[1]))
+    most = np.diff(start).max()
+    c, box, prior = np.empty((most, *sizes)), np.empty((most, 2, 2)), np.empty((2, 2))
+    first, second = np.empty((most, 3, sizes[0])), np.empty((most, 3, sizes[1]))
+    rows = np.empty((most, 3, sizes[1]))
     at, found, root, trial = np.empty(2), np.empty(5), np.empty(3), np.empty(2)
-    box, prior = np.empty((2, 2)), np.empty((2, 2))
-    for p in range(table.shape[0]):
-        at[:] = centre[p]
+    for p in range(group.size):
+        cells = start[p + 1] - start[p]
         for e in range(basis.shape[0]):
-            _contract(table, basis, p, e, c)
-            _place(p, e, centre, half, segment, mean, sd, box, prior)
-            height = _climb(c, at, box, prior, first, second, rows, found, trial)
+            _contract_all(table, basis, start[p], start[p + 1], e, c)
+            _place(
+                p, e, centre, half, group, start, pattern, mean, sd, shift, box, prior, at
+            )
+            height = _climb(c, at, box, prior, first, second, rows, found, trial, cells)
             _spread(found, root)
             value = _integral(
-                c, at, root, height, box, prior, first, second, rows, nodes, log_weights, levels
+                c, at, root, height, box, prior, first, second, rows, nodes, log_weights, levels, cells
             )
             out[e] += value - math.log(prior[1, 0] * prior[1, 1])
 
@@ -335,30 +327,38 @@ def level_ranges(
     sizes: tuple[int, int],
     centre: FloatArray,
     half: FloatArray,
-    segment: IntArray,
+    group: IntArray,
+    start: IntArray,
+    pattern: IntArray,
     basis: FloatArray,
     mean: FloatArray,
     sd: FloatArray,
+    shift: FloatArray,
     reach: float,
     low: FloatArray,
     high: FloatArray,
 ) -> None:
-    """Widen ``low`` and ``high`` (n_partners, 2) to where a partner's levels may be."""
-    c = np.empty((sizes[0], sizes[1]))
-    first, second, rows = np.empty((3, sizes[0])), np.empty((3, sizes[1])), np.empty((3, sizes[1]))
+    """Widen ``low`` and ``high`` (n_cells, 2) to where the levels of a partner's cells may be."""
+    most = np.diff(start).max()
+    c, box, prior = np.empty((most, *sizes)), np.empty((most, 2, 2)), np.empty((2, 2))
+    first, second = np.empty((most, 3, sizes[0])), np.empty((most, 3, sizes[1]))
+    rows = np.empty((most, 3, sizes[1]))
     at, found, root, trial = np.empty(2), np.empty(5), np.empty(3), np.empty(2)
-    box, prior = np.empty((2, 2)), np.empty((2, 2))
-    for p in range(table.shape[0]):
-        at[:] = centre[p]
+    for p in range(group.size):
+        cells = start[p + 1] - start[p]
         for e in range(basis.shape[0]):
-            _contract(table, basis, p, e, c)
-            _place(p, e, centre, half, segment, mean, sd, box, prior)
-            _climb(c, at, box, prior, first, second, rows, found, trial)
+            _contract_all(table, basis, start[p], start[p + 1], e, c)
+            _place(
+                p, e, centre, half, group, start, pattern, mean, sd, shift, box, prior, at
+            )
+            _climb(c, at, box, prior, first, second, rows, found, trial, cells)
             _spread(found, root)
             wide = root[0], math.sqrt(root[1] ** 2 + root[2] ** 2)
-            for d in range(2):
-                low[p, d] = min(low[p, d], at[d] - reach * wide[d])
-                high[p, d] = max(high[p, d], at[d] + reach * wide[d])
+            for cell in range(start[p], start[p + 1]):
+                for d in range(2):
+                    there = at[d] + shift[e, pattern[cell], d]
+                    low[cell, d] = min(low[cell, d], there - reach * wide[d])
+                    high[cell, d] = max(high[cell, d], there + reach * wide[d])
 
 
 @compiled
@@ -367,10 +367,13 @@ def draw_levels(
     sizes: tuple[int, int],
     centre: FloatArray,
     half: FloatArray,
-    segment: IntArray,
+    group: IntArray,
+    start: IntArray,
+    pattern: IntArray,
     basis: FloatArray,
     mean: FloatArray,
     sd: FloatArray,
+    shift: FloatArray,
     bank: FloatArray,
     log_bank: FloatArray,
     tries: int,
@@ -383,7 +386,7 @@ def draw_levels(
 
     Parameters
     ----------
-    table, sizes, centre, half, segment, basis, mean, sd
+    table, sizes, centre, half, group, start, pattern, basis, mean, sd, shift
         As in :func:`log_marginals`.
     bank, log_bank : float64 array, shape (n_bank, 2), (n_bank,)
         Standard proposals and their log-density; ``tries`` of them in a row are used.
@@ -394,20 +397,23 @@ def draw_levels(
     even : float64 array, shape (n_partners,)
         Mean effective share of the proposals.
     kept : float64 array, shape (n_partners, 2)
-        Mean of the levels' conditional variance over the segment's.
+        Mean of the levels' conditional variance over the group's.
     """
-    c = np.empty((sizes[0], sizes[1]))
-    first, second, rows = np.empty((3, sizes[0])), np.empty((3, sizes[1])), np.empty((3, sizes[1]))
+    most = np.diff(start).max()
+    c, box, prior = np.empty((most, *sizes)), np.empty((most, 2, 2)), np.empty((2, 2))
+    first, second = np.empty((most, 3, sizes[0])), np.empty((most, 3, sizes[1]))
+    rows = np.empty((most, 3, sizes[1]))
     at, found, root, trial = np.empty(2), np.empty(5), np.empty(3), np.empty(2)
-    box, prior = np.empty((2, 2)), np.empty((2, 2))
     weight, places = np.empty(tries), np.empty((tries, 2))
     count = basis.shape[0]
-    for p in range(table.shape[0]):
-        at[:] = centre[p]
+    for p in range(group.size):
+        cells = start[p + 1] - start[p]
         for e in range(count):
-            _contract(table, basis, p, e, c)
-            _place(p, e, centre, half, segment, mean, sd, box, prior)
-            height = _climb(c, at, box, prior, first, second, rows, found, trial)
+            _contract_all(table, basis, start[p], start[p + 1], e, c)
+            _place(
+                p, e, centre, half, group, start, pattern, mean, sd, shift, box, prior, at
+            )
+            height = _climb(c, at, box, prior, first, second, rows, found, trial, cells)
             _spread(found, root)
             begin = int(uniform[e, p, 0] * (bank.shape[0] - tries))
             total, squares = 0.0, 0.0
@@ -415,7 +421,7 @@ def draw_levels(
                 z, w = bank[begin + k, 0], bank[begin + k, 1]
                 trial[0], trial[1] = at[0] + root[0] * z, at[1] + root[1] * z + root[2] * w
                 places[k, 0], places[k, 1] = trial[0], trial[1]
-                gap = _height(c, trial, box, prior, first, second, rows) - height
+                gap = _height(c, trial, box, prior, first, second, rows, cells) - height
                 gap -= log_bank[begin + k]
                 weight[k] = math.exp(min(gap, 300.0))
                 total += weight[k]
@@ -440,14 +446,14 @@ def table_at(
     levels: FloatArray,
     out: FloatArray,
 ) -> None:
-    """Evaluate tables at levels (n, n_partners, 2) into ``out`` (n, n_partners)."""
-    c = np.empty((sizes[0], sizes[1]))
-    first, second, rows = np.empty((3, sizes[0])), np.empty((3, sizes[1])), np.empty((3, sizes[1]))
-    at, box, flat = np.empty(2), np.empty((2, 2)), np.ones((2, 2))
+    """Evaluate tables at levels (n, n_cells, 2) into ``out`` (n, n_cells)."""
+    c = np.empty((1, sizes[0], sizes[1]))
+    first, second = np.empty((1, 3, sizes[0])), np.empty((1, 3, sizes[1]))
+    rows, at, box, flat = np.empty((1, 3, sizes[1])), np.empty(2), np.empty((1, 2, 2)), np.ones((2, 2))
     for p in range(table.shape[0]):
-        box[0], box[1] = centre[p], half[p]
+        box[0, 0], box[0, 1] = centre[p], half[p]
         for e in range(basis.shape[0]):
-            _contract(table, basis, p, e, c)
+            contract(table, basis, p, e, c[0])
             at[0], at[1] = levels[e, p, 0], levels[e, p, 1]
             flat[0] = at
-            out[e, p] = _height(c, at, box, flat, first, second, rows)
+            out[e, p] = _height(c, at, box, flat, first, second, rows, 1)

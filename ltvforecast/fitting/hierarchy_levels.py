@@ -6,6 +6,9 @@ probability: a posterior that piles up at a spread of 0 is nearly normal there. 
 segments, their means and the programme's are sampled as distances from what the data and the
 spread of segments make of them, in units of what is left open then: a spread of segments near 0
 would otherwise squeeze the means into a funnel.
+
+Effects of covariates are sampled as they are; columns are taken from their means, so that effects
+and means have little to do with each other.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import erf, erfinv, ndtr, ndtri
 
-from ltvforecast.fitting.priors import NormalPrior
+from ltvforecast.fitting.priors import EFFECT_SD, NormalPrior
 from ltvforecast.types import FloatArray
 
 __all__ = [
@@ -72,10 +75,13 @@ class Anchors:
     ----------
     estimate, precision : float64 array, shape (n_segments, n_levels)
         Precision 0: nothing.
+    columns : float64 array, shape (n_segments, column), or None
+        Mean covariates of each segment's partners, with which the estimates were made.
     """
 
     estimate: FloatArray
     precision: FloatArray
+    columns: FloatArray | None = None
 
     @property
     def segments(self) -> int:
@@ -96,6 +102,8 @@ class Shared:
         The programme's mean, and the spread of segments (0 with one segment).
     log_prior : float64 array, shape (n,)
         With the Jacobian of the coordinates.
+    effect : float64 array, shape (n, column, 2)
+        Of covariates on either level.
     """
 
     shapes: FloatArray
@@ -104,6 +112,7 @@ class Shared:
     overall: FloatArray
     tau: FloatArray
     log_prior: FloatArray
+    effect: FloatArray
 
 
 def spread_of(score: FloatArray, scale: float) -> FloatArray:
@@ -139,7 +148,9 @@ def score_of(spread: float, scale: float) -> float:
     return float(ndtri(erf(spread / scale / np.sqrt(2.0))))
 
 
-def shared_of(eta: FloatArray, priors: LevelPriors, anchors: Anchors) -> Shared:
+def shared_of(
+    eta: FloatArray, priors: LevelPriors, anchors: Anchors, *, columns: int = 0
+) -> Shared:
     """Turn coordinates into shared parameters.
 
     Parameters
@@ -147,9 +158,11 @@ def shared_of(eta: FloatArray, priors: LevelPriors, anchors: Anchors) -> Shared:
     eta : float64 array, shape (n, size)
         Two shapes, then for each level: mean and score of the spread of partners; with several
         segments the standardised mean, and then score of the spread of segments and the
-        standardised segment means.
+        standardised segment means; with covariates, their effects on the level last.
     priors : LevelPriors
     anchors : Anchors
+    columns : int
+        Number of columns of covariates.
 
     Returns
     -------
@@ -159,9 +172,12 @@ def shared_of(eta: FloatArray, priors: LevelPriors, anchors: Anchors) -> Shared:
     width = (eta.shape[1] - 2) // levels
     mean, sd = np.zeros((count, segments, 2)), np.ones((count, 2))
     overall, tau = np.empty((count, levels)), np.zeros((count, levels))
+    effect = np.zeros((count, columns, 2))
     log_prior = priors.shapes.log_density(eta[:, :2])
     for d in range(levels):
         block = eta[:, 2 + d * width : 2 + (d + 1) * width]
+        effect[:, :, d] = block[:, width - columns :]
+        log_prior = log_prior - 0.5 * ((effect[:, :, d] / EFFECT_SD) ** 2).sum(axis=1)
         overall[:, d] = block[:, 0]
         learnt = priors.apart is None
         sd[:, d] = spread_of(block[:, 1], SD_SCALE) if learnt else priors.apart
@@ -172,23 +188,37 @@ def shared_of(eta: FloatArray, priors: LevelPriors, anchors: Anchors) -> Shared:
         tau[:, d] = np.maximum(spread_of(block[:, 2], TAU_SCALE), 1e-9)
         log_prior = log_prior - 0.5 * block[:, 2] ** 2
         weak = priors.means.mean[d], priors.means.sd[d]
-        overall[:, d], mean[:, :, d], jacobian = _means(block, tau[:, d], anchors, d, weak)
+        estimate = np.broadcast_to(anchors.estimate[:, d], (count, segments))
+        if anchors.columns is not None:
+            estimate = estimate - effect[:, :, d] @ anchors.columns.T
+        known = estimate, anchors.precision[:, d]
+        found = _means(block[:, : width - columns], tau[:, d], known, weak)
+        overall[:, d], mean[:, :, d], jacobian = found
         z = (mean[:, :, d] - overall[:, d, None]) / tau[:, d, None]
         log_prior = log_prior + jacobian - 0.5 * (z * z).sum(axis=1)
     log_prior = log_prior + priors.means.log_density(overall)
     return Shared(
-        shapes=eta[:, :2], mean=mean, sd=sd, overall=overall, tau=tau, log_prior=log_prior
+        shapes=eta[:, :2],
+        mean=mean,
+        sd=sd,
+        overall=overall,
+        tau=tau,
+        log_prior=log_prior,
+        effect=effect,
     )
 
 
 def _means(
-    block: FloatArray, tau: FloatArray, anchors: Anchors, level: int, weak: tuple[float, float]
+    block: FloatArray,
+    tau: FloatArray,
+    anchors: tuple[FloatArray, FloatArray],
+    weak: tuple[float, float],
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Programme's mean, segment means, and the log of their Jacobian over that of ``tau``s.
 
     Were a segment's data normal around its mean, all coordinates would be standard normal.
     """
-    estimate, precision = anchors.estimate[:, level], anchors.precision[:, level]
+    estimate, precision = anchors
     wide = tau[:, None]
     relative = (1.0 + precision * wide * wide) ** -0.5
     seen = precision * relative**2
@@ -200,13 +230,17 @@ def _means(
     return overall, means, np.log(relative).sum(axis=1) - 0.5 * np.log(known)
 
 
-def guard_prior(priors: LevelPriors, segments: int) -> NormalPrior:
+def guard_prior(
+    priors: LevelPriors, segments: int, *, columns: tuple[str, ...] = ()
+) -> NormalPrior:
     """How wide a proposal may be in every coordinate.
 
     Parameters
     ----------
     priors : LevelPriors
     segments : int
+    columns : tuple of str
+        Names of the columns of covariates.
 
     Returns
     -------
@@ -223,4 +257,7 @@ def guard_prior(priors: LevelPriors, segments: int) -> NormalPrior:
             names += [f"{name}, segment by segment"] + [f"{name} in one segment"] * segments
             mean += [0.0] * (1 + segments)
             sd += [1.0] * (1 + segments)
+        names += [f"how {column!r} goes with {name}" for column in columns]
+        mean += [0.0] * len(columns)
+        sd += [EFFECT_SD] * len(columns)
     return NormalPrior(names=tuple(names), mean=tuple(mean), sd=tuple(sd))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ltvforecast.errors import ConvergenceError
+from ltvforecast.fitting.hierarchy_cells import Cells
 from ltvforecast.fitting.hierarchy_gates import (
     HierarchyChecks,
     Refused,
@@ -67,8 +68,8 @@ class HierarchyProblem:
     ----------
     values : callable
         Exact log-likelihoods on grids (see :data:`hierarchy_tables.PartnerValues`).
-    customers : float64 array, shape (n_partners,)
-    segment : int64 array, shape (n_partners,)
+    customers : float64 array, shape (n_cells,)
+    cells : Cells
     segments : int
     priors : LevelPriors
     what : str
@@ -77,10 +78,14 @@ class HierarchyProblem:
 
     values: PartnerValues
     customers: FloatArray
-    segment: IntArray
+    cells: Cells
     segments: int
     priors: LevelPriors
     what: str
+
+    def shared(self, eta: FloatArray, anchors: Anchors) -> Shared:
+        """Turn coordinates into shared parameters."""
+        return shared_of(eta, self.priors, anchors, columns=len(self.cells.names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +98,14 @@ class HierarchyStart:
         And how far off they may be.
     means : float64 array, shape (2,)
         Of the levels.
+    effect : float64 array, shape (column, 2)
+        Of covariates on the levels.
     """
 
     shapes: FloatArray
     shapes_half: FloatArray
     means: FloatArray
+    effect: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +175,7 @@ def sample_hierarchy(
             )
         except ConvergenceError as error:
             return Refused(what=problem.what, gates=(error.found,))
-        shared = shared_of(found.theta, problem.priors, place.anchors)
+        shared = problem.shared(found.theta, place.anchors)
         levels = sample_levels(shared, place.tables, rng)
         checks = check_hierarchy(problem.values, place.tables, found, shared=shared, levels=levels)
         gates = failed_gates(checks)
@@ -176,7 +184,7 @@ def sample_hierarchy(
                 shared=shared,
                 levels=levels,
                 optimum=place.optimum,
-                peak=shared_of(place.optimum.theta[None, :], problem.priors, place.anchors),
+                peak=problem.shared(place.optimum.theta[None, :], place.anchors),
                 checks=checks,
                 dominated=_dominated(found, place.guard, problem.priors),
             )
@@ -201,11 +209,13 @@ class _Place:
 
 def _start_of(problem: HierarchyProblem, place: _Place, *, wider: float) -> HierarchyStart:
     theta = place.optimum.theta
-    overall = shared_of(theta[None, :], problem.priors, place.anchors).overall[0]
+    peak = problem.shared(theta[None, :], place.anchors)
+    overall = peak.overall[0]
     return HierarchyStart(
         shapes=theta[:2],
         shapes_half=wider * place.tables.box.shapes_half,
         means=np.concatenate([overall, np.zeros(2 - len(overall))]),
+        effect=peak.effect[0],
     )
 
 
@@ -219,12 +229,14 @@ def _locate(
 ) -> _Place:
     """Tabulate, climb, and move the tables to where the posterior turns out to be."""
     levels = problem.priors.levels
-    guard = guard_prior(problem.priors, problem.segments)
+    cells = problem.cells
+    guard = guard_prior(problem.priors, problem.segments, columns=cells.names)
     peaks, spread = _rough_peaks(problem, start)
     anchors = _anchors(problem, start, peaks, spread)
-    half = np.ones_like(peaks)
-    half[:, :levels] = 6.0 * spread[:, :levels] + 0.2
-    box = Box(shapes=start.shapes, shapes_half=start.shapes_half, centre=peaks, half=half)
+    half = np.ones((len(cells.pattern), 2))
+    half[:, :levels] = 6.0 * spread[cells.owner, :levels] + 0.2
+    centre = peaks[cells.owner] + cells.shifts(start.effect[None])[0, cells.pattern]
+    box = Box(shapes=start.shapes, shapes_half=start.shapes_half, centre=centre, half=half)
     eta = _first_eta(problem, start) if eta is None else eta
     for turn in range(_ROUNDS):
         rough = turn == 0
@@ -232,7 +244,7 @@ def _locate(
             problem.values,
             box,
             customers=problem.customers,
-            segment=problem.segment,
+            cells=cells,
             levels=levels,
             finer=_ROUGH * finer if rough else finer,
         )
@@ -248,7 +260,7 @@ def _locate(
 def _density_of(problem: HierarchyProblem, tables: PartnerTables, anchors: Anchors) -> LogDensity:
     def density(eta: FloatArray) -> FloatArray:
         with np.errstate(all="ignore"):
-            return log_marginal(shared_of(eta, problem.priors, anchors), tables)
+            return log_marginal(problem.shared(eta, anchors), tables)
 
     return density
 
@@ -261,34 +273,41 @@ def _first_eta(problem: HierarchyProblem, start: HierarchyStart) -> FloatArray:
         else:
             eta += [0.0, score_of(0.4, SD_SCALE), score_of(0.2, TAU_SCALE)]
             eta += [0.0] * problem.segments
+        eta += [*start.effect[:, d]]
     return np.array(eta)
 
 
 def _rough_peaks(problem: HierarchyProblem, start: HierarchyStart) -> tuple[FloatArray, FloatArray]:
     """Peak and spread of each partner's levels under a wide prior, by differences."""
-    partners, levels = len(problem.customers), problem.priors.levels
-    at = np.tile(start.means, (partners, 1))
+    cells, levels = problem.cells, problem.priors.levels
+    partners, owner = len(cells.group), cells.owner
+    shift = cells.shifts(start.effect[None])[0, cells.pattern]
+    middle = start.means + cells.means(np.zeros((1, problem.segments, 2)), start.effect[None])[0]
+    middle = middle[cells.group]
+    at = middle.copy()
     offsets = np.array([-_STEP, 0.0, _STEP]) * 2.5
     step = offsets[2]
     precision = _ROUGH_SD**-2.0
     flat = np.zeros(1)
     for _ in range(12):
-        grid = problem.values(
+        there = at[owner] + shift
+        every = problem.values(
             start.shapes[:1],
             start.shapes[1:],
-            at[:, :1] + offsets,
-            at[:, 1:] + (offsets if levels == 2 else flat),
+            there[:, :1] + offsets,
+            there[:, 1:] + (offsets if levels == 2 else flat),
         )[:, 0, 0]
+        grid = np.add.reduceat(every, cells.start[:-1], axis=0)
         slope, bend = np.zeros((partners, 2)), np.zeros((partners, 2, 2))
-        middle = grid.shape[2] // 2
-        slope[:, 0] = (grid[:, 2, middle] - grid[:, 0, middle]) / (2.0 * step)
-        bend[:, 0, 0] = (grid[:, 2, middle] - 2 * grid[:, 1, middle] + grid[:, 0, middle]) / step**2
+        m = grid.shape[2] // 2
+        slope[:, 0] = (grid[:, 2, m] - grid[:, 0, m]) / (2.0 * step)
+        bend[:, 0, 0] = (grid[:, 2, m] - 2 * grid[:, 1, m] + grid[:, 0, m]) / step**2
         if levels == 2:
             slope[:, 1] = (grid[:, 1, 2] - grid[:, 1, 0]) / (2.0 * step)
             bend[:, 1, 1] = (grid[:, 1, 2] - 2 * grid[:, 1, 1] + grid[:, 1, 0]) / step**2
             cross = grid[:, 2, 2] - grid[:, 2, 0] - grid[:, 0, 2] + grid[:, 0, 0]
             bend[:, 0, 1] = bend[:, 1, 0] = cross / (4.0 * step**2)
-        slope -= (at - start.means) * precision
+        slope -= (at - middle) * precision
         curvature = _concave(-bend, precision)
         move = np.clip(np.linalg.solve(curvature, slope[:, :, None])[:, :, 0], -1.0, 1.0)
         at = at + move
@@ -312,23 +331,28 @@ def _anchors(
     problem: HierarchyProblem, start: HierarchyStart, peaks: FloatArray, spread: FloatArray
 ) -> Anchors:
     """Weigh the partners' own estimates together by segment."""
-    levels = problem.priors.levels
+    levels, segment = problem.priors.levels, problem.cells.segment
     own = np.maximum(spread**-2.0 - _ROUGH_SD**-2.0, 0.0)
     share = 1.0 / (1.0 + own * 0.25)
-    pulled = (peaks * spread**-2.0 - start.means * _ROUGH_SD**-2.0) * share
+    moved = problem.cells.columns @ start.effect
+    middle = start.means + moved[problem.cells.group]
+    pulled = (peaks * spread**-2.0 - middle * _ROUGH_SD**-2.0) * share
     precision = np.zeros((problem.segments, levels))
     total = np.zeros((problem.segments, levels))
     for d in range(levels):
         precision[:, d] = np.bincount(
-            problem.segment, weights=(own * share)[:, d], minlength=problem.segments
+            segment, weights=(own * share)[:, d], minlength=problem.segments
         )
         total[:, d] = np.bincount(
-            problem.segment,
+            segment,
             weights=np.where(own > 0, pulled, 0.0)[:, d],
             minlength=problem.segments,
         )
     estimate = total / np.maximum(precision, 1e-9)
-    return Anchors(estimate=estimate, precision=precision)
+    many = np.maximum(np.bincount(segment, minlength=problem.segments), 1)
+    columns = np.zeros((problem.segments, len(problem.cells.names)))
+    np.add.at(columns, segment, problem.cells.columns[problem.cells.group])
+    return Anchors(estimate=estimate, precision=precision, columns=columns / many[:, None])
 
 
 def _next_box(
@@ -348,7 +372,7 @@ def _next_box(
     eta = optimum.theta + 1.2 * rng.standard_normal((_PILOT_DRAWS, len(sd))) @ root.T
     box = tables.box
     eta[:, :2] = np.clip(eta[:, :2], box.shapes - box.shapes_half, box.shapes + box.shapes_half)
-    plausible = shared_of(eta, problem.priors, anchors)
+    plausible = problem.shared(eta, anchors)
     plausible = replace(plausible, sd=np.minimum(plausible.sd, _WIDE_SD))
     low, high = partner_ranges(plausible, tables, reach=_REACH)
     half = np.maximum((high - low) / 2.0, 1e-3)

@@ -18,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ltvforecast.fitting.covariate_design import CovariateDesign
 from ltvforecast.fitting.hierarchy import home_numbers, segment_numbers, segment_place
+from ltvforecast.fitting.hierarchy_cells import Cells, make_cells
 from ltvforecast.fitting.hierarchy_diagnostics import hierarchy_diagnostics
 from ltvforecast.fitting.hierarchy_gates import HierarchyChecks, Refused
 from ltvforecast.fitting.hierarchy_levels import APART, LevelPriors
@@ -29,6 +31,7 @@ from ltvforecast.fitting.hierarchy_posterior import (
     sample_hierarchy,
 )
 from ltvforecast.fitting.hierarchy_tables import levels_of_all
+from ltvforecast.fitting.pooled_spend import spend_effects_mode
 from ltvforecast.fitting.priors import SPEND_PRIOR, NormalPrior
 from ltvforecast.fitting.spend import fit_spend
 from ltvforecast.fitting.spend_data import SpendData, amounts_data
@@ -114,6 +117,9 @@ class PartnerSpend:
     segment : int64 array, shape (n_partners,)
     checks : HierarchyChecks or None
         None of Markov chains.
+    effects : mapping of str to float64 array, shape (draw, column), or None
+        ``log_spend``: what covariates go with. The parameters above are those of customers whose
+        columns are 0, and the means those of such partners.
     """
 
     spend: SpendFit
@@ -122,6 +128,7 @@ class PartnerSpend:
     segment_names: tuple[str, ...]
     segment: IntArray
     checks: HierarchyChecks | None = None
+    effects: Mapping[str, FloatArray] | None = None
 
 
 def fit_partner_spend(
@@ -131,6 +138,7 @@ def fit_partner_spend(
     partners: int,
     segments: Sequence[str] | None = None,
     apart: bool = False,
+    covariates: CovariateDesign | None = None,
     draws: int = 1000,
     rng: np.random.Generator,
 ) -> PartnerSpend | Refused:
@@ -149,6 +157,8 @@ def fit_partner_spend(
         Each partner's segment. None: all are of one.
     apart : bool
         Judge every partner by its own data alone.
+    covariates : CovariateDesign, optional
+        Of these customers and partners.
     draws : int
         Posterior draws.
     rng : numpy.random.Generator
@@ -161,6 +171,8 @@ def fit_partner_spend(
 
     Raises
     ------
+    ConfigError
+        Covariates make too many kinds of customers.
     ConvergenceError
         No amount is positive.
     SummaryError
@@ -175,28 +187,35 @@ def fit_partner_spend(
     if len(data.n) != kept.sum() or not np.allclose(data.total * data.unit, total[kept], 1e-6):
         return Refused(what=_WHAT, gates=("all customers spend (nearly) the same",), alike=True)
     pooled = fit_spend(customers, draws=400, rng=rng)
-    rows = spend_rows(data.n, data.total, data.log_total, home[kept], partners=partners)
-    seen = np.flatnonzero(np.diff(rows.start) > 0)
-    rows = rows.part(seen)
+    home = home[kept]
+    pattern = None if covariates is None else covariates.customer_pattern[kept]
+    cells, cell = make_cells(home, segment, len(names), design=covariates, pattern=pattern)
+    rows = spend_rows(data.n, data.total, data.log_total, cell, partners=len(cells.pattern))
     priors = replace(PARTNER_SPEND_PRIORS, apart=APART if apart else None)
-    problem = _problem(rows, segment[seen], len(names), priors)
+    problem = _problem(rows, cells, len(names), priors)
     pilot = None
-    if len(seen) > 2 * _PILOT_PARTNERS:
-        chosen = np.linspace(0, len(seen) - 1, _PILOT_PARTNERS).astype(np.int64)
-        pilot = _problem(rows.part(chosen), segment[seen][chosen], len(names), priors)
+    if len(cells.group) > 2 * _PILOT_PARTNERS:
+        chosen = np.linspace(0, len(cells.group) - 1, _PILOT_PARTNERS).astype(np.int64)
+        few, theirs = cells.part(chosen)
+        pilot = _problem(rows.part(theirs), few, len(names), priors)
     start = _start(pooled, data.unit)
+    if covariates is not None and pattern is not None:
+        start = replace(start, effect=spend_effects_mode(data, home, pattern, covariates))
     found = sample_hierarchy(problem, start, pilot=pilot, draws=draws, rng=rng)
     if isinstance(found, Refused):
         return found
-    levels = levels_of_all(found.levels, found.shared, seen=seen, segment=segment, rng=rng)
+    levels = levels_of_all(
+        found.levels, found.shared, cells=cells, segment=segment, design=covariates, rng=rng
+    )
     found = replace(found, levels=levels)
     return PartnerSpend(
-        spend=_spend_fit(found, rows, data, rng),
-        shared=_shared(found, data.unit),
+        spend=_spend_fit(found, rows, cells, data, rng),
+        shared=_shared(found, cells, data.unit),
         shrinkage={"log_spend": found.levels.shrinkage[:, 0]},
         segment_names=names,
         segment=segment,
         checks=found.checks,
+        effects=None if covariates is None else {"log_spend": found.shared.effect[:, :, 0]},
     )
 
 
@@ -334,7 +353,7 @@ def _left(customers: pd.DataFrame, *, first_purchase: bool) -> tuple[FloatArray,
 
 
 def _problem(
-    rows: SpendRows, segment: IntArray, segments: int, priors: LevelPriors
+    rows: SpendRows, cells: Cells, segments: int, priors: LevelPriors
 ) -> HierarchyProblem:
     def values(
         log_p: FloatArray, log_excess: FloatArray, s: FloatArray, flat: FloatArray
@@ -345,7 +364,7 @@ def _problem(
     return HierarchyProblem(
         values=values,
         customers=np.diff(amounts[rows.start]),
-        segment=segment,
+        cells=cells,
         segments=segments,
         priors=priors,
         what=_WHAT,
@@ -361,18 +380,24 @@ def _start(pooled: SpendFit, unit: float) -> HierarchyStart:
         shapes=shapes.mean(axis=1),
         shapes_half=np.clip(6.0 * shapes.std(axis=1), 0.5, 5.0),
         means=np.array([level, 0.0]),
+        effect=np.zeros((0, 2)),
     )
 
 
 def _spend_fit(
-    found: HierarchyDraws, rows: SpendRows, data: SpendData, rng: np.random.Generator
+    found: HierarchyDraws,
+    rows: SpendRows,
+    cells: Cells,
+    data: SpendData,
+    rng: np.random.Generator,
 ) -> SpendFit:
-    level, shapes = found.levels.draws[:, :, 0], found.shared.shapes
+    level = cells.reference_levels(found.levels.draws, found.shared.effect)[:, :, 0]
+    shapes = found.shared.shapes
     p, excess = np.exp(shapes[:, :1]), np.exp(shapes[:, 1:])
     zero = rng.beta(1.0 + data.zeros, 1.0 + data.purchases - data.zeros, (len(level), 1))
     shape, overall = found.peak.shapes[0], found.peak.overall[0]
     best = spend_parameters(np.array([shape[0], overall[0], shape[1]]))
-    average = np.full((len(rows.start) - 1, 1), overall[0])
+    average = cells.average_levels(found.peak.overall, found.peak.effect)[:, :1].copy()
     values = spend_values(rows, shape[:1], shape[1:], average, np.zeros_like(average))
     return SpendFit(
         model="gamma-gamma",
@@ -394,13 +419,14 @@ def _spend_fit(
     )
 
 
-def _shared(found: HierarchyDraws, unit: float) -> dict[str, FloatArray]:
+def _shared(found: HierarchyDraws, cells: Cells, unit: float) -> dict[str, FloatArray]:
     """Shared parameters by name, in the data's currency."""
     shared = found.shared
+    means = cells.reference_means(shared.mean, shared.effect)
     named = {
         "log_p": shared.shapes[:, 0],
         "log_excess": shared.shapes[:, 1],
-        "mean_log_spend": shared.mean[:, :, 0] + float(np.log(unit)),
+        "mean_log_spend": means[:, :, 0] + float(np.log(unit)),
         "sd_log_spend": shared.sd[:, 0],
     }
     if shared.mean.shape[1] > 1:

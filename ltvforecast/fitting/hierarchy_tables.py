@@ -21,6 +21,8 @@ import numpy as np
 from scipy.special import gammaln
 
 from ltvforecast.fitting.chebyshev import chebyshev_nodes, chebyshev_polynomials
+from ltvforecast.fitting.covariate_design import CovariateDesign
+from ltvforecast.fitting.hierarchy_cells import Cells
 from ltvforecast.fitting.hierarchy_kernels import (
     draw_levels,
     level_ranges,
@@ -44,7 +46,7 @@ __all__ = [
 ]
 
 PartnerValues = Callable[[FloatArray, FloatArray, FloatArray, FloatArray], FloatArray]
-"""Exact log-likelihoods on grids: shapes (n_1,), (n_2,), levels (n_partners, n_3), (.., n_4)."""
+"""Exact log-likelihoods on grids: shapes (n_1,), (n_2,), levels (n_cells, n_3), (.., n_4)."""
 
 NODES = 5
 """Gauss-Hermite nodes along each level."""
@@ -70,8 +72,8 @@ class Box:
     ----------
     shapes, shapes_half : float64 array, shape (2,)
         Centre and half width of the shared shapes.
-    centre, half : float64 array, shape (n_partners, 2)
-        The same of each partner's levels.
+    centre, half : float64 array, shape (n_cells, 2)
+        The same of each cell's levels.
     """
 
     shapes: FloatArray
@@ -89,8 +91,8 @@ class PartnerTables:
     box : Box
     sizes : tuple of int
         Polynomials in the two shapes and the two levels.
-    coefficients : float64 array, shape (n_partners, sizes[0] * sizes[1], sizes[2] * sizes[3])
-    segment : int64 array, shape (n_partners,)
+    coefficients : float64 array, shape (n_cells, sizes[0] * sizes[1], sizes[2] * sizes[3])
+    cells : Cells
     levels : int
         1: the second level is flat.
     """
@@ -98,7 +100,7 @@ class PartnerTables:
     box: Box
     sizes: tuple[int, int, int, int]
     coefficients: FloatArray
-    segment: IntArray
+    cells: Cells
     levels: int
 
 
@@ -134,20 +136,20 @@ def fill_tables(
     box: Box,
     *,
     customers: FloatArray,
-    segment: IntArray,
+    cells: Cells,
     levels: int,
     finer: float = 1.0,
 ) -> PartnerTables:
-    """Tabulate every partner's log-likelihood on its box.
+    """Tabulate every cell's log-likelihood on its box.
 
     Parameters
     ----------
     values : callable
         Exact log-likelihoods on grids.
     box : Box
-    customers : float64 array, shape (n_partners,)
+    customers : float64 array, shape (n_cells,)
         Their number scales the error.
-    segment : int64 array, shape (n_partners,)
+    cells : Cells
     levels : int
     finer : float
         Factor for the number of polynomials.
@@ -183,7 +185,7 @@ def fill_tables(
         box=box,
         sizes=(sizes[0], sizes[1], sizes[2], sizes[3]),
         coefficients=grid.reshape(len(grid), sizes[0] * sizes[1], sizes[2] * sizes[3]),
-        segment=segment,
+        cells=cells,
         levels=levels,
     )
 
@@ -224,22 +226,30 @@ def log_marginal(shared: Shared, tables: PartnerTables, *, nodes: int = NODES) -
     inside = np.all(np.abs(shared.shapes - tables.box.shapes) <= tables.box.shapes_half, axis=1)
     inside &= np.isfinite(shared.log_prior)
     inside &= np.all((shared.sd > 1e-6) & (shared.sd <= WIDEST), axis=1)
-    total = np.zeros(int(inside.sum()))
+    rows = np.flatnonzero(inside)
+    total = np.zeros(len(rows))
     points, log_weights = _hermite(nodes)
-    log_marginals(
-        tables.coefficients,
-        tables.sizes[2:],
-        tables.box.centre,
-        tables.box.half,
-        tables.segment,
-        _basis(shared.shapes[inside], tables),
-        np.ascontiguousarray(shared.mean[inside]),
-        np.ascontiguousarray(shared.sd[inside]),
-        points,
-        log_weights,
-        tables.levels,
-        total,
-    )
+    cells = tables.cells
+    step = max(1, int(_CHUNK_BYTES / (16.0 * (len(cells.segment_of) + len(cells.patterns)))))
+    for first in range(0, len(rows), step):
+        some = rows[first : first + step]
+        log_marginals(
+            tables.coefficients,
+            tables.sizes[2:],
+            tables.box.centre,
+            tables.box.half,
+            cells.group,
+            cells.start,
+            cells.pattern,
+            _basis(shared.shapes[some], tables),
+            np.ascontiguousarray(cells.means(shared.mean[some], shared.effect[some])),
+            np.ascontiguousarray(shared.sd[some]),
+            cells.shifts(shared.effect[some]),
+            points,
+            log_weights,
+            tables.levels,
+            total[first : first + step],
+        )
     result = np.full(len(inside), -np.inf)
     result[inside] = total + shared.log_prior[inside]
     return result
@@ -259,7 +269,8 @@ def partner_ranges(
 
     Returns
     -------
-    low, high : float64 array, shape (n_partners, 2)
+    low, high : float64 array, shape (n_cells, 2)
+        Of every cell, shift included.
     """
     low = np.full(tables.box.centre.shape, np.inf)
     high = np.full(tables.box.centre.shape, -np.inf)
@@ -268,10 +279,13 @@ def partner_ranges(
         tables.sizes[2:],
         tables.box.centre,
         tables.box.half,
-        tables.segment,
+        tables.cells.group,
+        tables.cells.start,
+        tables.cells.pattern,
         _basis(shared.shapes, tables),
-        shared.mean,
+        tables.cells.means(shared.mean, shared.effect),
         shared.sd,
+        tables.cells.shifts(shared.effect),
         reach,
         low,
         high,
@@ -297,7 +311,8 @@ def sample_levels(shared: Shared, tables: PartnerTables, rng: np.random.Generato
     Importance resampling: of 16 proposals from a bivariate t with 7 degrees of freedom over the
     peak one is taken, with the weight that makes up for the difference.
     """
-    partners, count = len(tables.segment), len(shared.sd)
+    cells = tables.cells
+    partners, count = len(cells.group), len(shared.sd)
     size = tables.levels
     bank = np.zeros((_BANK, 2))
     bank[:, :size] = rng.standard_normal((_BANK, size))
@@ -307,19 +322,24 @@ def sample_levels(shared: Shared, tables: PartnerTables, rng: np.random.Generato
     draws = np.empty((count, partners, 2))
     even, kept = np.zeros(partners), np.zeros((partners, 2))
     basis = _basis(shared.shapes, tables)
+    means, shifts = cells.means(shared.mean, shared.effect), cells.shifts(shared.effect)
     step = max(1, int(_CHUNK_BYTES / (32.0 * count)))
     for start in range(0, partners, step):
         part = slice(start, min(start + step, partners))
+        first, last = cells.start[part.start], cells.start[part.stop]
         found = np.empty((count, part.stop - start, 2))
         draw_levels(
-            tables.coefficients[part],
+            tables.coefficients[first:last],
             tables.sizes[2:],
-            tables.box.centre[part],
-            tables.box.half[part],
-            tables.segment[part],
+            tables.box.centre[first:last],
+            tables.box.half[first:last],
+            cells.group[part],
+            cells.start[part.start : part.stop + 1] - first,
+            cells.pattern[first:last],
             basis,
-            shared.mean,
+            means,
             shared.sd,
+            shifts,
             bank,
             log_bank,
             CANDIDATES,
@@ -336,8 +356,9 @@ def levels_of_all(
     known: PartnerLevels,
     shared: Shared,
     *,
-    seen: IntArray,
+    cells: Cells,
     segment: IntArray,
+    design: CovariateDesign | None = None,
     rng: np.random.Generator,
 ) -> PartnerLevels:
     """Add the partners without data, of whom nothing is known but their segment.
@@ -348,17 +369,19 @@ def levels_of_all(
         Of the partners that have data.
     shared : Shared
         The draws that theirs were drawn with.
-    seen : int64 array, shape (n_seen,)
+    cells : Cells
         Which partners these are.
     segment : int64 array, shape (n_partners,)
         Of all partners.
+    design : CovariateDesign, optional
+        Covariates of all partners.
     rng : numpy.random.Generator
 
     Returns
     -------
     PartnerLevels
     """
-    count, partners = len(shared.sd), len(segment)
+    count, partners, seen = len(shared.sd), len(segment), cells.partners
     if len(seen) == partners:
         return known
     unseen = np.setdiff1d(np.arange(partners), seen)
@@ -368,6 +391,9 @@ def levels_of_all(
         away = rng.standard_normal((count, len(unseen)))
         away *= shared.sd[:, d, None]
         away += shared.mean[:, segment[unseen], d]
+        if design is not None:
+            columns = np.where(cells.of_partners, design.partner_rows[unseen] - cells.middle, 0.0)
+            away += shared.effect[:, :, d] @ columns.T
         draws[:, unseen, d] = away
     even, shrinkage = np.ones(partners), np.zeros((partners, 2))
     even[seen], shrinkage[seen] = known.even, known.shrinkage
@@ -377,7 +403,7 @@ def levels_of_all(
 def table_gap(
     values: PartnerValues, shared: Shared, draws: FloatArray, tables: PartnerTables
 ) -> FloatArray:
-    """Table minus exact log-likelihood where the posterior is.
+    """Table minus exact log-likelihood where the posterior is, partner by partner.
 
     Parameters
     ----------
@@ -393,6 +419,8 @@ def table_gap(
     -------
     float64 array, shape (n, n_partners)
     """
+    cells = tables.cells
+    draws = draws[:, cells.owner] + cells.shifts(shared.effect)[:, cells.pattern]
     gap = np.empty(draws.shape[:2])
     table_at(
         tables.coefficients,
@@ -408,4 +436,4 @@ def table_gap(
             np.array([first]), np.array([second]), draws[k, :, :1].copy(), draws[k, :, 1:].copy()
         )
         gap[k] -= exact[:, 0, 0, 0, 0]
-    return gap
+    return np.asarray(np.add.reduceat(gap, cells.start[:-1], axis=1))

@@ -18,6 +18,7 @@ from ltvforecast.types import FloatArray, IntArray
 __all__ = [
     "PartnerPurchases",
     "PartnerSpend",
+    "group_table",
     "kept_customers",
     "partner_purchases",
     "partner_spend",
@@ -91,7 +92,7 @@ def partner_purchases(
     ([0, 2, 2], [2])
     """
     tables = [
-        _one_table(unique_rows(x[members], t_x[members], T[members]))
+        group_table(unique_rows(x[members], t_x[members], T[members]))
         for members in _members(partner, partners)
     ]
     rows = HistoryRows(
@@ -199,7 +200,17 @@ def _members(partner: IntArray, partners: int) -> list[IntArray]:
     return np.split(order, np.cumsum(np.bincount(partner, minlength=partners))[:-1])
 
 
-def _one_table(rows: HistoryRows) -> PurchaseTable:
+def group_table(rows: HistoryRows) -> PurchaseTable:
+    """Make the table of customers of whom there may be none, or none older than a day.
+
+    Parameters
+    ----------
+    rows : HistoryRows
+
+    Returns
+    -------
+    PurchaseTable
+    """
     if len(rows) > 0 and float(rows.T.max()) > 0.0:
         return purchase_table(rows)
     empty = np.empty(0)

@@ -29,7 +29,7 @@ from ltvforecast.fitting.purchase_likelihood import (
 )
 from ltvforecast.types import FloatArray, PurchaseFit
 
-__all__ = ["fit_purchase", "purchase_mode"]
+__all__ = ["LIMITS", "fit_purchase", "purchase_mode"]
 
 _WHAT = "the purchase process"
 _EXACT_ROWS = 8_000
@@ -41,7 +41,7 @@ _LARGEST_ERROR = 1e-3
 _LOWER = np.array([-10.0, -40.0, -13.0, -10.0])
 _UPPER = np.array([12.0, 40.0, 13.0, 13.0])
 
-_LIMITS: tuple[tuple[int, int, str], ...] = (
+LIMITS: tuple[tuple[int, int, str], ...] = (
     (0, 1, "boundary: customers do not differ in how often they buy (r, alpha could be infinite)"),
     (2, -1, "boundary: no customer is seen to stop buying (a could be 0)"),
     (2, 1, "boundary: every customer is seen to stop at the first chance (b could be 0)"),
@@ -96,7 +96,7 @@ def fit_purchase(
     flat = flat_directions(
         lambda trial: log_likelihood(trial, table),
         optimum.theta,
-        [(coordinate, sign) for coordinate, sign, _ in _LIMITS],
+        [(coordinate, sign) for coordinate, sign, _ in LIMITS],
     )
     if posterior:
         found = sample_posterior(
@@ -109,11 +109,11 @@ def fit_purchase(
         )
         theta = found.theta
         dominated = prior_dominated(found, PURCHASE_PRIOR)
-        flags = edge_flags(flat, _LIMITS, prior=PURCHASE_PRIOR, dominated=dominated)
+        flags = edge_flags(flat, LIMITS, prior=PURCHASE_PRIOR, dominated=dominated)
         diagnostics = posterior_diagnostics(found, optimum, what=_WHAT, flags=flags)
     else:
         theta = optimum.theta[None, :]
-        flags = edge_flags(flat, _LIMITS, prior=PURCHASE_PRIOR)
+        flags = edge_flags(flat, LIMITS, prior=PURCHASE_PRIOR)
         diagnostics = point_diagnostics(optimum, what=_WHAT, flags=flags)
     shift = float(np.sum(rows.x * rows.weight)) * float(np.log(unit))
     return PurchaseFit(

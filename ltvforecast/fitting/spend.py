@@ -29,7 +29,7 @@ from ltvforecast.fitting.spend_likelihood import (
 )
 from ltvforecast.types import Diagnostics, FloatArray, SpendFit
 
-__all__ = ["fit_spend"]
+__all__ = ["LIMITS", "fit_spend"]
 
 _WHAT = "the spend per purchase"
 _LOWER = np.array([-8.0, -40.0, -12.0])
@@ -41,7 +41,7 @@ _HEAVY_TAIL = 1.1
 _FEWEST_REPEATERS = 50
 _ENOUGH_REPEATERS = 50_000
 
-_LIMITS: tuple[tuple[int, int, str], ...] = (
+LIMITS: tuple[tuple[int, int, str], ...] = (
     (0, 1, "boundary: the amounts of one customer hardly vary (p could be infinite)"),
     (2, 1, "boundary: customers do not differ in what they spend (q, v could be infinite)"),
 )
@@ -178,9 +178,9 @@ def _findings(
     flat = flat_directions(
         lambda trial: log_likelihood(trial, table),
         optimum.theta,
-        [(coordinate, sign) for coordinate, sign, _ in _LIMITS],
+        [(coordinate, sign) for coordinate, sign, _ in LIMITS],
     )
-    flags = edge_flags(flat, _LIMITS, prior=SPEND_PRIOR, dominated=dominated)
+    flags = edge_flags(flat, LIMITS, prior=SPEND_PRIOR, dominated=dominated)
     smallest_q = float(np.quantile(spend_parameters(theta)[1], 0.05))
     if smallest_q < _HEAVY_TAIL:
         flags.append(

@@ -47,8 +47,9 @@ class Programme:
     customers, destinations, clock
         See :mod:`ltvforecast.forecast.records`.
     parameters : CustomerParameters
-    expected : ExpectedPurchases or PartnerPurchases
-        The latter where customers differ in their purchase parameters.
+    expected : ExpectedPurchases, PartnerPurchases or None
+        The second where customers differ in their purchase parameters. None: totals are simulated,
+        and ``results`` and ``variances`` stay empty.
     bucket_start : int64 array
         Bucket ``k`` has the customers ``bucket_start[k]`` to ``bucket_start[k + 1] - 1``.
     money_quantum, count_quantum : float
@@ -74,7 +75,7 @@ class Programme:
     parameters: CustomerParameters
     destinations: Destinations
     clock: Clock
-    expected: ExpectedPurchases | PartnerPurchases
+    expected: ExpectedPurchases | PartnerPurchases | None
     bucket_start: IntArray
     money_quantum: float
     count_quantum: float
@@ -134,12 +135,43 @@ def _simulate_slice(
     customers = Customers(*(values[place] for values in programme.customers))
     draws = programme.parameters.of(place)
     p_alive, p_buy = _probabilities(customers, draws, programme.clock.edges[:, -1])
-    alive_purchases, alive_discounted = _given_alive(programme.expected, customers, draws, place)
-    purchases = p_alive * alive_purchases
     factor = np.ones(p_alive.shape)
     if programme.dependence is not None:
         factor = programme.dependence.of(customers, place)
-    spend = _expected_spend(customers, draws, programme.highest_spend) * factor
+    shape = p_alive.shape
+    paths = Paths(p_alive, p_buy, factor, np.zeros(shape), np.zeros(shape), np.zeros(shape))
+    simulate_customers(
+        streams[0],
+        customers,
+        place.start,
+        draws,
+        programme.destinations,
+        programme.clock,
+        programme.money_quantum,
+        programme.highest_spend,
+        paths,
+        totals,
+        _eligible(programme.eligible, place),
+        streams[1],
+    )
+    if programme.expected is not None:
+        _fill_in(programme, programme.expected, customers, draws, place, paths, totals)
+
+
+def _fill_in(
+    programme: Programme,
+    expected: ExpectedPurchases | PartnerPurchases,
+    customers: Customers,
+    draws: Draws,
+    place: slice,
+    paths: Paths,
+    totals: Totals,
+) -> None:
+    """Fill in what closed forms and paths say of these customers, and add to the totals."""
+    p_alive = paths.p_alive
+    alive_purchases, alive_discounted = _given_alive(expected, customers, draws, place)
+    purchases = p_alive * alive_purchases
+    spend = _expected_spend(customers, draws, programme.highest_spend) * paths.spend_factor
     revenue, worth = purchases * spend, p_alive * alive_discounted * spend
     some = slice(None, None, max(1, p_alive.shape[1] // VARIANCE_DRAWS))
     programme.variances[place] = _variances(
@@ -156,22 +188,6 @@ def _simulate_slice(
         worth / programme.money_quantum,
         purchases / programme.count_quantum,
         totals,
-    )
-    shape = p_alive.shape
-    paths = Paths(p_alive, p_buy, factor, np.zeros(shape), np.zeros(shape), np.zeros(shape))
-    simulate_customers(
-        streams[0],
-        customers,
-        place.start,
-        draws,
-        programme.destinations,
-        programme.clock,
-        programme.money_quantum,
-        programme.highest_spend,
-        paths,
-        totals,
-        _eligible(programme.eligible, place),
-        streams[1],
     )
     programme.results[place] = _results(
         paths, (purchases, revenue, programme.earned_rate * worth), programme

@@ -64,6 +64,7 @@ def prepare_programme(
     periods: Periods,
     *,
     eligible_until: FloatArray | None = None,
+    closed_forms: bool = True,
 ) -> tuple[Programme, IntArray]:
     """Bring a model into the form that the simulation takes.
 
@@ -75,6 +76,8 @@ def prepare_programme(
     eligible_until : float64 array, shape (n_customers,), optional
         Days after ``as_of`` until which each customer's purchases count for a commission, in the
         order of the summary; 0 or less: none do. Asks for ``Totals.eligible``.
+    closed_forms : bool
+        Whether expectations and results of customers are wanted beside the simulated totals.
 
     Returns
     -------
@@ -96,8 +99,10 @@ def prepare_programme(
     unit = DAYS_PER_UNIT[summary.time_unit]
     discount = daily_discount(spec.economics)
     clock, lag = forecast_clock(model, periods, draws=spec.draws, discount=discount)
-    expected = _expected(customers, parameters, clock, discount=discount * unit, lag=lag)
-    money, count = _expected_totals(customers, parameters, expected)
+    expected = None
+    if closed_forms:
+        expected = _expected(customers, parameters, clock, discount=discount * unit, lag=lag)
+    money, count = _expected_totals(customers, parameters, expected, horizon=clock.edges[:, -1])
     programme = Programme(
         customers=customers,
         parameters=parameters,
@@ -335,7 +340,9 @@ def _expected(
 def _expected_totals(
     customers: Customers,
     parameters: CustomerParameters,
-    expected: ExpectedPurchases | PartnerPurchases,
+    expected: ExpectedPurchases | PartnerPurchases | None,
+    *,
+    horizon: FloatArray,
 ) -> tuple[float, float]:
     """Rough programme totals of money and purchases, as if everybody were alive."""
     alpha = parameters.draws.alpha.mean(axis=0)
@@ -344,8 +351,7 @@ def _expected_totals(
     if isinstance(expected, ExpectedPurchases):
         purchases = expected.purchases_in_draw(customers.x, customers.T, middle)
     else:
-        horizon = expected.future.horizon[[middle % len(expected.future.horizon)]]
-        plain = Future(horizon=horizon, discount=0.0, lag=None)
+        plain = Future(horizon=horizon[[middle % len(horizon)]], discount=0.0, lag=None)
         purchases = expected_by_formula(customers.x, customers.T, draws, plain)[0][:, 0]
     p, q, v = (values[:, 0] for values in (draws.p, draws.q, draws.v))
     spend = p * (v + customers.spend_sum) / (p * customers.spend_n + q - 1.0)

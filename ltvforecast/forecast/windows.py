@@ -52,7 +52,7 @@ def simulate_windows(
         ends=tuple(summary.as_of + dt.timedelta(days=day) for day in edges[1:]),
         edges_days=np.array(edges, dtype=np.float64),
     )
-    programme, _ = prepare_programme(model, spec, periods)
+    programme, _ = prepare_programme(model, spec, periods, closed_forms=False)
     with simulated_totals(
         programme,
         partners=len(summary.partner_ids),

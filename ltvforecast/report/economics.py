@@ -214,7 +214,10 @@ def _columns(basis: Basis, *, known: bool) -> tuple[Column, ...]:
     return (
         Column(heading="Partner", numeric=False),
         *((Column(heading="Cost to win it", meaning="CAC."),) if known else ()),
-        Column(heading="Worth today", meaning="After commission and running costs."),
+        Column(
+            heading="Worth today",
+            meaning="After commission and running costs, before the cost of winning the partner.",
+        ),
         *(against if known else ()),
         Column(heading="Highest cost that still pays"),
         Column(heading="Highest commission that still pays", meaning="Of all revenue."),

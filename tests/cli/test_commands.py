@@ -98,6 +98,63 @@ def test_same_inputs_give_the_same_bytes(model: Path, forecast: Path) -> None:
         assert path.read_bytes() == (again / path.name).read_bytes(), path.name
 
 
+def predicted(model: Path, out: Path, *words: str) -> dict[str, dict[str, object]]:
+    start = ["predict", str(model), "--horizon", "13w", "--draws", "100", "--out", str(out)]
+    assert main([*start, "--quiet", *words]) == 0
+    return {
+        name: json.loads((out / name).read_text(encoding="utf-8"))
+        for name in ("forecast.json", "programme.json")
+    }
+
+
+def test_money_terms_from_a_file_and_flags_that_win(model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "terms.toml"
+    file.write_text(
+        "margin = 0.6\ncommission = 0.1\ndiscount_rate = 0.05\nacquisition_cost = 500\n",
+        encoding="utf-8",
+    )
+    told = predicted(model, tmp_path / "file", "--economics", str(file))
+    record = told["forecast.json"]["provenance"]["economics"]
+    assert record == {
+        "margin": 0.6, "commission": 0.1, "discount_rate": 0.05, "acquisition_cost": 500.0,
+    }  # fmt: skip
+    assert told["programme.json"]["ltv_to_cac"] is not None
+    won = predicted(model, tmp_path / "flags", "--economics", str(file), "--commission", "0.2")
+    record = won["forecast.json"]["provenance"]["economics"]
+    assert (record["commission"], record["margin"]) == (0.2, 0.6)
+    settings = tmp_path / "run.toml"
+    settings.write_text(f"[predict]\neconomics = '{file}'\nmargin = 0.7\n", encoding="utf-8")
+    set_ = predicted(model, tmp_path / "set", "--config", str(settings))
+    record = set_["forecast.json"]["provenance"]["economics"]
+    assert (record["commission"], record["margin"]) == (0.1, 0.7)
+
+
+def test_new_customers_can_be_left_out(model: Path, tmp_path: Path) -> None:
+    off = predicted(model, tmp_path / "off", "--no-acquisition")
+    assert off["programme.json"]["new_revenue"] is None
+    assert off["forecast.json"]["provenance"]["new_customers"] == {
+        "included": False, "why": "switched off",
+    }  # fmt: skip
+    settings = tmp_path / "run.toml"
+    settings.write_text("[predict]\nacquisition = false\n", encoding="utf-8")
+    same = predicted(model, tmp_path / "set", "--config", str(settings))
+    assert same["programme.json"] == off["programme.json"]
+    on = predicted(model, tmp_path / "on", "--acquisition", "--config", str(settings))
+    assert on["forecast.json"]["provenance"]["new_customers"]["why"] != "switched off"
+
+
+def test_an_economics_file_that_means_nothing_is_wrong_usage(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "terms.toml"
+    file.write_text("margin = 60\n", encoding="utf-8")
+    words = ["predict", str(model), "--horizon", "13w", "--out", str(tmp_path / "out")]
+    code, told = refusal(capsys, [*words, "--economics", str(file)])
+    assert code == 2
+    assert "margin 60" in told
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_output_that_is_there_is_not_replaced_unasked(
     orders: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ from scipy.special import logsumexp
 
 from ltvforecast.fitting.hierarchy import PARTNER_PURCHASE_PRIORS
 from ltvforecast.fitting.hierarchy_kernels import _polynomials, _slopes
+from ltvforecast.fitting.hierarchy_cells import plain_cells
 from ltvforecast.fitting.hierarchy_levels import Anchors, Shared, shared_of
 from ltvforecast.fitting.hierarchy_likelihood import partner_rows, purchase_values
 from ltvforecast.fitting.hierarchy_tables import (
@@ -45,7 +46,7 @@ def tables(finer: float = 1.0) -> PartnerTables:
         half=half,
     )
     return fill_tables(
-        values, box, customers=ROWS.customers, segment=np.zeros(4, np.int64), levels=2, finer=finer
+        values, box, customers=ROWS.customers, cells=plain_cells(np.zeros(4, np.int64), 1), levels=2, finer=finer
     )
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ltvforecast.errors import ConfigError, ForecastError
-from ltvforecast.plots.chart_data import ranked_partners, watched_partners
+from ltvforecast.plots.chart_data import forecast_by_period, ranked_partners, watched_partners
 from ltvforecast.plots.forecast import (
     plot_forecast,
     plot_pareto,
@@ -64,8 +64,9 @@ def test_without_axes_a_notebook_gets_a_figure(chart: Chart, forecast: PartnerFo
         partial(make_forecast, names=HOSTILE),
         partial(make_forecast, decline_known=False),
         partial(make_forecast, horizon=Horizon(text="8w", days=56.0)),
+        partial(make_forecast, newcomers=True),
     ],
-    ids=["one partner", "hostile names", "no past to compare", "weeks"],
+    ids=["one partner", "hostile names", "no past to compare", "weeks", "new customers"],
 )
 def test_charts_of_unusual_forecasts(
     chart: Chart, make: Callable[[], PartnerForecast], ax: Axes
@@ -105,6 +106,19 @@ def test_one_partner_s_own_months(forecast: PartnerForecast, ax: Axes) -> None:
     assert sum(bar.get_height() for bar in ax.patches) == pytest.approx(own)
     with pytest.raises(ConfigError, match="'Nobody'"):
         plot_forecast(forecast, partner_id="Nobody", ax=ax)
+
+
+def test_new_customers_stand_on_top_of_the_known(ax: Axes) -> None:
+    forecast = make_forecast(newcomers=True)
+    plot_forecast(forecast, ax=ax)
+    whole = forecast_by_period(forecast)
+    bars = {each.get_label(): each.patches for each in ax.containers if len(each.patches)}
+    below, above = bars["customers known today"], bars["new customers"]
+    assert [bar.get_height() for bar in below] == whole["existing_revenue"].tolist()
+    assert [bar.get_height() for bar in above] == pytest.approx(whole["new_revenue"].tolist())
+    assert [bar.get_y() for bar in above] == [bar.get_height() for bar in below]
+    assert all(bar.get_hatch() for bar in above)
+    assert not any(bar.get_hatch() for bar in below)
 
 
 def test_the_watched_carry_their_numbers(forecast: PartnerForecast, ax: Axes) -> None:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import replace
 
 import pytest
 
 from ltvforecast.errors import ForecastError
-from ltvforecast.report.content import SECTIONS, build_report
+from ltvforecast.report.content import OPTIONAL, SECTIONS, build_report
 from ltvforecast.report.document import Report
+from ltvforecast.report.wording import money, times_text
 from ltvforecast.types import Economics, Horizon, PartnerForecast
 from tests.report.made_forecast import make_forecast
 
@@ -58,7 +60,54 @@ def test_the_headline_says_what_the_programme_is_worth(forecast: PartnerForecast
 def test_new_customers_are_said_to_be_left_out(report: Report) -> None:
     scope = {fact.term: fact.text for fact in report.scope}
     assert "buy for the first time after 31 December 2024" in scope["Not counted"]
-    assert "New customers are not forecast yet" in scope["Not counted"]
+    assert "New customers are not forecast: the model was fitted" in scope["Not counted"]
+    assert "What they bring comes on top" in scope["Not counted"]
+
+
+def test_new_customers_are_said_to_be_counted() -> None:
+    forecast = make_forecast(newcomers=True)
+    report = build_report(forecast)
+    scope = {fact.term: fact.text for fact in report.scope}
+    assert "those whom partners bring after it" in scope["Counted"]
+    assert "first time" not in scope["Not counted"]
+    assert "and those it will win" in report.headline
+    brought = money(float(str(forecast.programme["new_revenue"])), "USD")
+    assert f"{brought} of it from new customers" in report.summary
+    cards = {card.label: card for card in report.cards}
+    assert brought in cards["New customers expected"].detail
+    known = forecast.programme["expected_active_customers"] - forecast.programme["new_customers"]
+    assert cards["Customers expected to buy again"].figure == f"{round(known):,}"
+
+
+def test_new_customers_that_were_switched_off_are_said_to_be(forecast: PartnerForecast) -> None:
+    off = with_provenance(forecast, new_customers={"included": False, "why": "switched off"})
+    scope = {fact.term: fact.text for fact in build_report(off).scope}
+    assert "New customers were switched off for this forecast." in scope["Not counted"]
+
+
+def test_the_cards_of_money_need_money_terms(report: Report) -> None:
+    labels = {card.label for card in report.cards}
+    assert not any("Commission" in label or "LTV:CAC" in label for label in labels)
+    told = build_report(
+        make_forecast(economics=Economics(margin=0.5, commission=0.1), costs=(2.0, math.nan))
+    )
+    cards = {card.label: card for card in told.cards}
+    programme = told.forecast.programme
+    assert cards["Commission for 12 months"].figure == money(programme["commission"], "USD")
+    ratio = cards["Worth over acquisition cost (LTV:CAC)"]
+    assert ratio.figure == times_text(programme["ltv_to_cac"])
+    assert ratio.detail.startswith("15 partners whose cost is known")
+
+
+def test_what_hangs_on_new_customers_is_missed() -> None:
+    economics = Economics(margin=0.5, bounty=20.0, customer_acquisition_cost=3.0)
+    alerts = build_report(make_forecast(economics=economics)).alerts
+    assert (
+        "Bounties and the costs of winning customers are not in the figures, because new "
+        "customers are not forecast."
+    ) in alerts
+    counted = build_report(make_forecast(economics=economics, newcomers=True)).alerts
+    assert not any("Bounties" in alert for alert in counted)
 
 
 def test_money_terms_are_told(forecast: PartnerForecast) -> None:
@@ -76,7 +125,13 @@ def test_a_currency_that_is_not_known_is_not_made_up() -> None:
 
 
 def test_every_section_is_there_in_order(report: Report) -> None:
-    assert [section.key for section in report.sections] == list(SECTIONS)
+    assert [section.key for section in report.sections] == [
+        key for key in SECTIONS if key not in OPTIONAL
+    ]
+    full = build_report(
+        make_forecast(segments=("a", "b"), economics=Economics(commission=0.1), newcomers=True)
+    )
+    assert [section.key for section in full.sections] == list(SECTIONS)
     assert all(section.paragraphs or section.facts for section in report.sections)
 
 
@@ -119,7 +174,11 @@ def test_a_forecast_far_beyond_the_past_is_questioned(forecast: PartnerForecast)
     assert not any("times the revenue" in alert for alert in build_report(forecast).alerts)
     taken = float(forecast.history["revenue"].sum())
     report = build_report(with_programme(forecast, future_revenue=3 * taken))
-    assert any("times the revenue of the 12 months before" in alert for alert in report.alerts)
+    told = next(a for a in report.alerts if "times the revenue of the 12 months before" in a)
+    assert "although it counts no new customers. Find out why" in told
+    counted = with_programme(make_forecast(newcomers=True), future_revenue=3 * taken)
+    told = next(a for a in build_report(counted).alerts if "times the revenue" in a)
+    assert told.endswith("of the 12 months before. Find out why before you use it.")
 
 
 def test_money_that_does_not_reconcile_is_said(forecast: PartnerForecast) -> None:
@@ -144,9 +203,20 @@ def test_other_levels_are_used_where_90_is_not_there(forecast: PartnerForecast) 
     assert "eight times in ten" in report.headline
 
 
+@pytest.mark.parametrize("given", [False, True], ids=["nothing given", "all given"])
 @pytest.mark.parametrize(("partners", "scale"), [(1, 1000.0), (2, 1000.0), (3, 0.0), (300, 10.0)])
-def test_no_number_is_missing_or_endless(partners: int, scale: float) -> None:
-    report = build_report(make_forecast(partners=partners, revenue_scale=scale))
+def test_no_number_is_missing_or_endless(partners: int, scale: float, given: bool) -> None:
+    also = (
+        {
+            "newcomers": True,
+            "segments": ("a", "b"),
+            "costs": (0.5, math.nan, 0.0, 1e4),
+            "economics": Economics(margin=0.5, commission=0.1),
+        }
+        if given
+        else {}
+    )
+    report = build_report(make_forecast(partners=partners, revenue_scale=scale, **also))
     words = [report.headline, report.summary, *(card.figure for card in report.cards)]
     for section in report.sections:
         words += [*section.paragraphs, *(fact.text for fact in section.facts)]

@@ -8,8 +8,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from ltvforecast.economics_types import Economics, Terms
 from ltvforecast.errors import ForecastError
-from ltvforecast.report.content import SECTIONS, build_report
+from ltvforecast.report.content import OPTIONAL, SECTIONS, build_report
 from ltvforecast.report.html import render_html
 from ltvforecast.types import PartnerForecast
 from tests.report.made_forecast import HOSTILE, make_forecast
@@ -64,7 +65,17 @@ def page(text: str) -> Page:
 
 @pytest.fixture(scope="module")
 def hostile() -> str:
-    return render_html(build_report(make_forecast(names=HOSTILE)))
+    """Hostile names of partners and segments, in every section there is."""
+    made = make_forecast(
+        names=HOSTILE,
+        newcomers=True,
+        segments=HOSTILE[:6],
+        costs=(1.0, 5.0),
+        economics=Economics(
+            margin=0.5, commission=0.1, by_partner={HOSTILE[0]: Terms(commission=0.2)}
+        ),
+    )
+    return render_html(build_report(made))
 
 
 def test_the_same_forecast_gives_the_same_bytes(text: str) -> None:
@@ -73,13 +84,13 @@ def test_the_same_forecast_gives_the_same_bytes(text: str) -> None:
 
 def test_every_section_has_its_heading(page: Page) -> None:
     ids = {attributes.get("id") for _, attributes in page.elements}
-    assert set(SECTIONS) <= ids
+    assert set(SECTIONS) - set(OPTIONAL) <= ids
     assert len(page.named("h1")) == 1
     headings = [attributes["id"] for attributes in page.named("h2")]
     for section in page.named("section"):
         assert section["aria-labelledby"] in headings
     links = {link["href"] for link in page.named("a")}
-    assert {f"#{key}" for key in SECTIONS} <= links
+    assert {f"#{key}" for key in SECTIONS if key not in OPTIONAL} <= links
 
 
 def test_a_missing_section_is_an_error_by_name(forecast: PartnerForecast) -> None:
@@ -209,12 +220,17 @@ def test_it_works_without_the_script(page: Page) -> None:
         {"partners": 1, "customers": 3},
         {"revenue_scale": 0.0},
         {"history_days": 1, "decline_known": False},
+        {"newcomers": True, "partners": 2},
+        {"costs": (0.0,), "partners": 3},
+        {"economics": Economics(margin=0.1, commission=0.3), "costs": (1.0, 1e6), "partners": 4},
     ],
     ids=lambda unusual: next(iter(unusual)),
 )
 def test_unusual_forecasts_have_a_report(unusual: dict[str, object]) -> None:
     page = Page(render_html(build_report(make_forecast(**unusual))))
-    assert set(SECTIONS) <= {attributes.get("id") for _, attributes in page.elements}
+    assert set(SECTIONS) - set(OPTIONAL) <= {
+        attributes.get("id") for _, attributes in page.elements
+    }
     assert not re.search(r"\b(nan|inf)\b", " ".join(page.texts).replace("infer", ""))
 
 

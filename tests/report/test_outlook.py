@@ -94,3 +94,20 @@ def test_a_long_past_and_a_long_future_are_cut_with_a_word() -> None:
     assert ahead.notes[0].startswith("The first 72 of 120 months")
     assert len(past.rows) == 24
     assert past.notes[0].startswith("The last 24 of ")
+
+
+def test_known_and_new_customers_stand_apart() -> None:
+    forecast = make_forecast(newcomers=True)
+    section = months(build_basis(forecast))
+    ahead = section.tables[0]
+    whole = forecast.periods[forecast.periods["partner_id"] == "__programme__"]
+    for place, name in enumerate(
+        ("future_revenue", "existing_revenue", "new_revenue", "new_customers"), start=1
+    ):
+        assert [row[place].value for row in ahead.rows] == whole[name].tolist()
+    words = " ".join(section.paragraphs)
+    assert "dotted on top from those still to be won" in words
+    assert "no new customers" not in words
+    assert "known customers:" not in words
+    watched = watch_list(build_basis(forecast)).paragraphs[0]
+    assert "New customers are counted as far as they are expected" in watched

@@ -75,3 +75,12 @@ def test_unknown_decline_is_not_a_number() -> None:
     table = table_of(make_forecast(decline_known=False))
     halving = [column.heading for column in table.columns].index("Chance of halving")
     assert {row[halving].text for row in table.rows} == {"not known"}
+
+
+def test_segments_have_a_column_only_where_there_are_several() -> None:
+    assert "Segment" not in [c.heading for c in table_of(make_forecast()).columns]
+    forecast = make_forecast(segments=("<i>a</i>", "b"))
+    table = table_of(forecast)
+    assert table.columns[2].heading == "Segment"
+    assert [row[2].text for row in table.rows] == ranked_partners(forecast)["segment"].tolist()
+    assert all(len(row) == len(table.columns) for row in (*table.rows, table.total))

@@ -5,6 +5,7 @@ import pytest
 
 from ltvforecast.report.basis import build_basis
 from ltvforecast.report.ranking import head_and_tail, partners
+from ltvforecast.report.wording import share_text
 from ltvforecast.types import Economics
 from tests.report.made_forecast import make_forecast
 
@@ -49,3 +50,13 @@ def test_losses_are_shared_out_by_revenue() -> None:
     section = head_and_tail(build_basis(make_forecast(economics=economics)))
     assert section.chart is not None
     assert section.tables[0].rows
+
+
+def test_the_first_fifth_has_its_share_and_range() -> None:
+    forecast = make_forecast()
+    said = head_and_tail(build_basis(forecast)).paragraphs[0]
+    told = forecast.programme
+    share, low, high = (
+        share_text(told[f"top_20_percent_share{end}"]) for end in ("", "_lo_90", "_hi_90")
+    )
+    assert f"20% of the partners, 6 of them, bring {share} ({low} to {high})." in said

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
@@ -13,7 +14,7 @@ from ltvforecast.errors import ConfigError, ForecastError, OutputExistsError
 from ltvforecast.report.content import build_report
 from ltvforecast.report.html import render_html
 from ltvforecast.report.write import write_report
-from ltvforecast.types import PartnerForecast
+from ltvforecast.types import Economics, PartnerForecast
 from tests.report.made_forecast import HOSTILE, make_forecast
 
 
@@ -57,7 +58,7 @@ def test_the_workbook_holds_the_forecast_as_numbers(
 ) -> None:
     write_report(forecast, tmp_path / "report.xlsx")
     book = openpyxl.load_workbook(tmp_path / "report.xlsx")
-    assert book.sheetnames[:3] == ["Summary", "Partners", "Periods"]
+    assert book.sheetnames[:5] == ["Summary", "Partners", "Periods", "Segments", "Economics"]
     head, *rows = sheet_rows(book["Partners"])
     told = pd.DataFrame(rows, columns=list(head))
     assert list(told.columns) == list(forecast.partners.columns)
@@ -75,6 +76,35 @@ def test_the_workbook_holds_the_forecast_as_numbers(
     assert len(periods) == len(forecast.periods)
 
 
+def test_segments_and_economics_are_sheets_of_numbers(tmp_path: Path) -> None:
+    made = make_forecast(
+        segments=("a", "b"),
+        costs=(2.0, math.nan, 1e6),
+        economics=Economics(margin=0.5, commission=0.1),
+        newcomers=True,
+    )
+    write_report(made, tmp_path / "report.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "report.xlsx")
+    head, *rows = sheet_rows(book["Segments"])
+    told = pd.DataFrame(rows, columns=list(head))
+    assert told["ltv_per_partner"].tolist() == pytest.approx(
+        made.segments["ltv_per_partner"].tolist(), rel=1e-15
+    )
+    head, *rows = sheet_rows(book["Economics"])
+    told = pd.DataFrame(rows, columns=list(head)).set_index("partner_id")
+    partners = made.partners.set_index("partner_id").loc[told.index]
+    assert told["cac"].astype(float).tolist() == pytest.approx(partners["cac"], nan_ok=True)
+    assert partners["cac"].dropna().is_monotonic_decreasing
+    endless = np.isinf(partners["payback_months"])
+    assert 0 < endless.sum() < len(partners)
+    assert set(told.loc[endless.to_numpy(), "payback_months"]) == {"not within the horizon"}
+    unknown = partners["payback_months"].isna().to_numpy()
+    assert told.loc[unknown, "payback_months"].isna().all()
+    place = list(head).index("max_affordable_commission") + 1
+    assert book["Economics"].cell(2, place).number_format == "0.0%"
+    assert {"Commission to accrue", "New customers"} <= set(book.sheetnames)
+
+
 def test_every_paragraph_and_table_of_the_report_is_in_the_workbook(
     forecast: PartnerForecast, tmp_path: Path
 ) -> None:
@@ -86,7 +116,7 @@ def test_every_paragraph_and_table_of_the_report_is_in_the_workbook(
     for section in report.sections:
         assert set(section.paragraphs) <= words
         assert {fact.text for fact in section.facts if fact.text} <= words
-        if section.key not in ("partners", "months"):
+        if section.key not in ("partners", "months", "segments", "economics"):
             assert {table.caption for table in section.tables} <= every
     assert report.headline in every
     assert set(report.alerts) <= every
@@ -105,7 +135,7 @@ def test_every_paragraph_and_table_of_the_report_is_in_the_workbook(
 
 
 def test_hostile_names_are_text_in_the_workbook(tmp_path: Path) -> None:
-    made = make_forecast(names=HOSTILE)
+    made = make_forecast(names=HOSTILE, segments=HOSTILE[:5], costs=(1.0,), newcomers=True)
     write_report(made, tmp_path / "report.xlsx")
     book = openpyxl.load_workbook(tmp_path / "report.xlsx")
     assert all(cell.data_type != "f" for sheet in book for row in sheet for cell in row)
