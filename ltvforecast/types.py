@@ -753,6 +753,9 @@ class PartnerForecast:
     spec : ForecastSpec
     provenance : mapping
         Where the model and the data came from: everything the report says about itself.
+    new_partners : pandas.DataFrame or None
+        One more partner of each segment, then partners without any transaction: the columns of
+        ``new_partners.csv``. They are in no total. None where nothing can be said of them.
     """
 
     partners: pd.DataFrame
@@ -765,6 +768,15 @@ class PartnerForecast:
     history: pd.DataFrame
     spec: ForecastSpec
     provenance: Mapping[str, object]
+    new_partners: pd.DataFrame | None = None
+
+    @property
+    def recruits(self) -> pd.DataFrame | None:
+        """Partners without any transaction that were forecast apart; None if there are none."""
+        if self.new_partners is None:
+            return None
+        named = self.new_partners[self.new_partners["partner_id"] != ""]
+        return None if named.empty else named.reset_index(drop=True)
 
     def _repr_html_(self) -> str:
         shown = [

@@ -17,7 +17,7 @@ from ltvforecast.cli.lines import (
     summary_lines,
     summary_record,
 )
-from ltvforecast.cli.source_reading import read_partner_table, read_source
+from ltvforecast.cli.source_reading import own_covariates, read_partner_table, read_source
 from ltvforecast.cli.terminal import Terminal
 from ltvforecast.cli.whatif_command import whatif
 from ltvforecast.config import (
@@ -155,6 +155,7 @@ def fit(
     ] = "auto",
     calendar: opt.Calendar = "auto",
     pooling: opt.Pooling = "partial",
+    covariate: opt.Covariate = None,
     layers: opt.Layers = "auto",
     priors: Annotated[
         Path | None, typer.Option(help="TOML file with other priors, for nuts and advi.")
@@ -221,15 +222,21 @@ def fit(
         trim_ids=trim_ids,
         sheet=sheet,
     )
+    table, names = read_partner_table(partners, reading), covariate or []
     transactions = read_source(
-        source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite
+        source,
+        reading,
+        terminal=terminal,
+        rejects=rejects,
+        overwrite=overwrite,
+        covariates=own_covariates(names, table),
     )
     summary = summarize(
         transactions,
         as_of=parse_as_of(as_of),
         attribution=attribution,
         time_unit=time_unit,
-        partners=read_partner_table(partners, reading),
+        partners=table,
     )
     for line in summary_lines(summary):
         terminal.say(line)
@@ -242,6 +249,7 @@ def fit(
             dependence=dependence,
             calendar=known_calendar,
             pooling=pooling,
+            covariates=names,
             layers=layers,
             priors=DEFAULT_PRIORS if priors is None else read_priors(priors),
             accept_unconverged=accept_unconverged,

@@ -14,7 +14,7 @@ from ltvforecast.types import Transactions
 if TYPE_CHECKING:
     from ltvforecast.data.partner_table import PartnerTable
 
-__all__ = ["read_partner_table", "read_source"]
+__all__ = ["own_covariates", "read_partner_table", "read_source"]
 
 
 def read_source(
@@ -84,3 +84,9 @@ def read_partner_table(file: str | None, reading: Reading) -> PartnerTable | Non
         date_format=reading.date_format,
         trim_ids=reading.trim_ids,
     )
+
+
+def own_covariates(names: Sequence[str], table: PartnerTable | None) -> tuple[str, ...]:
+    """Give the covariates that the partner table doesn't have: the transactions must have them."""
+    told = () if table is None else tuple(table.frame.columns)
+    return tuple(name for name in names if name not in told)

@@ -40,6 +40,7 @@ def fit(
     calendar: CalendarChoice = "auto",
     acquisition: AcquisitionChoice = "auto",
     pooling: Pooling = "partial",
+    covariates: Sequence[str] = (),
     layers: LayerChoice = "auto",
     priors: Priors = DEFAULT_PRIORS,
     accept_unconverged: bool = False,
@@ -54,7 +55,7 @@ def fit(
     ----------
     summary : CustomerSummary
         What :func:`ltvforecast.summarize` gives.
-    method, model, spend, dependence, calendar, acquisition, pooling, priors, draws, seed
+    method, model, spend, dependence, calendar, acquisition, pooling, covariates, priors, draws, seed
         See :func:`ltvforecast.fitting.fit_model.fit_model`.
     accept_unconverged : bool
         See :func:`ltvforecast.fitting.fit_model.fit_model`.
@@ -95,6 +96,7 @@ def fit(
         calendar=calendar,
         acquisition=acquisition,
         pooling=pooling,
+        covariates=covariates,
         priors=priors,
         accept_unconverged=accept_unconverged,
         draws=draws,
@@ -137,7 +139,18 @@ def add_layers(
     )
     shares = model.summary.allocation.rule in SALES_RULES
     layers = learn_layers(past, refused=refused, shares=shares, seed=model.settings.seed)
-    return replace(model, layers=replace(layers, how=f"{layers.how}{_together(past)}"))
+    how = f"{layers.how}{_together(past)}{_without_covariates(past)}"
+    return replace(model, layers=replace(layers, how=how))
+
+
+def _without_covariates(past: Sequence[PastForecast]) -> str:
+    origins = {each.origin_day for each in past if each.without_covariates}
+    if not origins:
+        return ""
+    return (
+        f" At {len(origins)} of the past dates covariates were left out: too little was known of "
+        "them then."
+    )
 
 
 def _together(past: Sequence[PastForecast]) -> str:

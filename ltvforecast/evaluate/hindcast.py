@@ -16,7 +16,7 @@ from ltvforecast.data.partner_merge import known_partners
 from ltvforecast.data.partner_table import PartnerTable
 from ltvforecast.data.refunds import net_refunds
 from ltvforecast.data.summary import summarize
-from ltvforecast.errors import LTVForecastError
+from ltvforecast.errors import ConfigError, ConvergenceError, LTVForecastError
 from ltvforecast.evaluate.outcome import outcome_after
 from ltvforecast.fitting.fit_model import POINT_METHODS, CalendarChoice, fit_model
 from ltvforecast.forecast.windows import simulate_windows
@@ -69,6 +69,8 @@ class PastForecast:
         As in :class:`ltvforecast.types.CustomerSummary`, up to the origin.
     together : bool
         Partners were taken together, though the model tells them apart.
+    without_covariates : bool
+        Covariates were left out, though the model has them.
     """
 
     origin_day: int
@@ -81,6 +83,7 @@ class PastForecast:
     partner_ids: tuple[str, ...]
     history: pd.DataFrame
     together: bool = False
+    without_covariates: bool = False
 
 
 def known_at(transactions: Transactions, day: int) -> Transactions:
@@ -238,7 +241,29 @@ def _from_origin(
         )
         if not (summary.customers["frequency"] > 0).any():
             return None
-        then = fit_model(
+        then = _fitted(model, summary, calendar)
+        draws = simulate_windows(then, windows, draws=DRAWS, seed=settings.seed, workers=1)
+    except LTVForecastError:
+        return None
+    together = model.partner_levels is not None and then.partner_levels is None
+    return [
+        replace(
+            _window(summary, within, purchases, day, days),
+            together=together,
+            without_covariates=settings.covariates != then.settings.covariates,
+        )
+        for days, within in zip(windows, draws, strict=True)
+    ]
+
+
+def _fitted(
+    model: FittedModel, summary: CustomerSummary, calendar: CalendarChoice
+) -> FittedModel:
+    """Fit as the model was, without its covariates where they were still too much to ask."""
+    settings = model.settings
+
+    def fitted(covariates: tuple[str, ...]) -> FittedModel:
+        return fit_model(
             summary,
             method="mle" if settings.method in POINT_METHODS else "laplace",
             model=settings.model,
@@ -246,18 +271,18 @@ def _from_origin(
             dependence=settings.dependence,
             calendar=calendar,
             pooling="complete" if len(summary.partner_ids) > MOST_PARTNERS else settings.pooling,
+            covariates=covariates,
             on_refusal="together",
             draws=DRAWS,
             seed=settings.seed,
         )
-        draws = simulate_windows(then, windows, draws=DRAWS, seed=settings.seed, workers=1)
-    except LTVForecastError:
-        return None
-    together = model.partner_levels is not None and then.partner_levels is None
-    return [
-        replace(_window(summary, within, purchases, day, days), together=together)
-        for days, within in zip(windows, draws, strict=True)
-    ]
+
+    if settings.covariates:
+        try:
+            return fitted(settings.covariates)
+        except (ConfigError, ConvergenceError):
+            pass
+    return fitted(())
 
 
 def _window(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
+from ltvforecast.covariate_types import CovariateEffects
 from ltvforecast.fitting.spend_data import first_purchase_gap
 from ltvforecast.formulas.bgnbd import p_alive
 from ltvforecast.formulas.copula import LARGEST_RHO, log_likelihood_factor
@@ -33,6 +35,7 @@ def estimate_dependence(
     spend: SpendFit,
     *,
     home: IntArray | None = None,
+    effects: CovariateEffects | None = None,
     rng: np.random.Generator,
 ) -> Dependence:
     """Estimate the correlation of purchase rate and spend level, all else as fitted.
@@ -49,6 +52,8 @@ def estimate_dependence(
         Each customer's partner, where partners differ: purchase rate, chance of being alive and
         spend level are then those of the partner, in the middle of its posterior; the shapes of
         the joint distribution stay those of the point.
+    effects : CovariateEffects, optional
+        Of the same customers; with ``home`` only.
     rng : numpy.random.Generator
         For the draws, and to choose 30,000 customers where there are more.
 
@@ -71,7 +76,9 @@ def estimate_dependence(
         chosen = np.sort(rng.choice(len(customers), MOST_CUSTOMERS, replace=False))
         customers = customers.iloc[chosen]
         home = None if home is None else home[chosen]
-    profile = _profile(customers, purchase, spend, home)
+        if effects is not None:
+            effects = replace(effects, customer_pattern=effects.customer_pattern[chosen])
+    profile = _profile(customers, purchase, spend, home, effects)
     count = len(spend.draws["q"])
     precision = PRIOR_SD**-2 if count > 1 else 0.0
 
@@ -97,7 +104,11 @@ def estimate_dependence(
 
 
 def _profile(
-    customers: pd.DataFrame, purchase: PurchaseFit, spend: SpendFit, home: IntArray | None
+    customers: pd.DataFrame,
+    purchase: PurchaseFit,
+    spend: SpendFit,
+    home: IntArray | None,
+    effects: CovariateEffects | None,
 ) -> Callable[[float], tuple[float, float]]:
     """Make the log-likelihood of atanh rho, with its derivative."""
     r, alpha, a, b = (purchase.point[name] for name in ("r", "alpha", "a", "b"))
@@ -112,11 +123,12 @@ def _profile(
     alive = p_alive(x, t_x, T, r, alpha, a, b)
     rate_scale, spend_scale = np.array(alpha), np.array(v)
     if home is not None:
-        own = _middle(purchase.draws, home)
+        own = _middle({**purchase.draws, **spend.draws}, home)
+        if effects is not None:
+            own = _with_effects(own, effects)
         alive = p_alive(x, t_x, T, own["r"], own["alpha"], own["a"], own["b"])
         # scales with which the point's shapes give each customer the mean of its partner
         rate_scale = own["alpha"] * (r / own["r"])
-        own = _middle(spend.draws, home)
         spend_scale = own["v"] * (own["p"] / p) * ((q - 1.0) / (own["q"] - 1.0) if q > 1.0 else 1.0)
     scales = (
         -np.log1p(T / rate_scale),
@@ -136,6 +148,23 @@ def _middle(draws: Mapping[str, FloatArray], home: IntArray) -> dict[str, FloatA
     """Give each customer the median parameters of its partner."""
     middle = {name: np.median(values, axis=0) for name, values in draws.items()}
     return {name: value if len(value) == 1 else value[home] for name, value in middle.items()}
+
+
+def _with_effects(
+    own: Mapping[str, FloatArray], effects: CovariateEffects
+) -> dict[str, FloatArray]:
+    """Put the median effects of each customer's covariates on."""
+    has = effects.patterns[effects.customer_pattern]
+    add = {name: has @ np.median(values, axis=0) for name, values in effects.draws.items()}
+    more = own["a"] * np.exp(add["dropout_logit"])
+    kept = (own["a"] + own["b"]) / (more + own["b"])
+    return {
+        **own,
+        "alpha": own["alpha"] * np.exp(-add["log_rate"]),
+        "a": more * kept,
+        "b": own["b"] * kept,
+        "v": own["v"] * np.exp(add["log_spend"]),
+    }
 
 
 def _first_amounts(customers: pd.DataFrame, spend: SpendFit) -> FloatArray:

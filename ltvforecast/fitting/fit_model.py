@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
+from ltvforecast.covariate_types import CovariateEffects
 from ltvforecast.errors import ConfigError, SummaryError
 from ltvforecast.fitting.calendar import CalendarChoice, fit_calendar, history_on_clock
+from ltvforecast.fitting.covariate_design import (
+    CovariateDesign,
+    covariate_effects,
+    design_covariates,
+)
 from ltvforecast.fitting.dependence import estimate_dependence
 from ltvforecast.fitting.hierarchy import PartnerPurchases
 from ltvforecast.fitting.hierarchy_spend import PartnerSpend
 from ltvforecast.fitting.lifetimes_bridge import lifetimes_purchase, lifetimes_spend
 from ltvforecast.fitting.partner_levels import partner_table, partner_words
+from ltvforecast.fitting.pooled_purchase import fit_purchase_effects
+from ltvforecast.fitting.pooled_spend import fit_spend_effects
 from ltvforecast.fitting.pooling import (
     OnRefusal,
     Pooling,
@@ -38,6 +46,7 @@ from ltvforecast.types import (
     FitSettings,
     FittedModel,
     FloatArray,
+    IntArray,
     PurchaseFit,
     SpendFit,
 )
@@ -74,6 +83,7 @@ def fit_model(
     calendar: CalendarChoice = "auto",
     acquisition: AcquisitionChoice = "off",
     pooling: Pooling = "partial",
+    covariates: Sequence[str] = (),
     on_refusal: OnRefusal = "sample",
     priors: Priors = DEFAULT_PRIORS,
     accept_unconverged: bool = False,
@@ -117,6 +127,10 @@ def fit_model(
         fewer customers it has. ``complete``: all customers are of one kind, whatever their
         partner; so it is with point methods too, and with fewer than three partners. ``none``:
         every partner by itself, which is no good for small ones and is said so.
+    covariates : sequence of str
+        What purchase rate, dropout and spend may differ by: columns of the partner table, or
+        covariates of customers that the transactions were read with. With methods ``laplace`` and
+        ``mle``, and spend by single amounts.
     on_refusal : {"sample", "together"}
         If the fast posterior of partners fails its gates: run Markov chains, or take all partners
         together.
@@ -156,6 +170,7 @@ def fit_model(
         spend=spend,
         dependence=dependence,
         pooling=pooling,
+        covariates=covariates,
         draws=draws,
         seed=seed,
     )
@@ -173,6 +188,7 @@ def fit_model(
             expected="at least one customer with a purchase up to the as-of date",
             remedy="choose a later as-of date, or check which rows were rejected",
         )
+    design = design_covariates(summary, settings.covariates) if settings.covariates else None
     tell = progress or _silent
     seeds = [np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(5)]
     tell("fitting purchases", 0, 2)
@@ -181,18 +197,22 @@ def fit_model(
     x, t_x, T = history_on_clock(summary, clock)
     chains = _chains(settings, priors, accept_unconverged=accept_unconverged, progress=progress)
     partners = partners_apart(summary, settings)
-    bought = _purchase((x, t_x, T), partners, settings, chains, on_refusal=on_refusal, rng=seeds[0])
+    found: dict[str, FloatArray] = {}
+    asked = _Asked(settings=settings, chains=chains, on_refusal=on_refusal, design=design)
+    bought = _purchase((x, t_x, T), partners, asked, home=_home(summary), found=found, rng=seeds[0])
     purchase, apart = _told_apart(bought, partners)
     tell("fitting spend", 1, 2)
-    paid = _spend(customers, apart, settings, chains, on_refusal=on_refusal, rng=seeds[1])
+    paid = _spend(customers, apart, asked, home=_home(summary), found=found, rng=seeds[1])
     spending = paid.spend if isinstance(paid, PartnerSpend) else paid
+    effects = None if design is None else covariate_effects(design, found)
     related = None
     if dependence == "auto" and spending.model == "gamma-gamma":
         related = estimate_dependence(
             customers.assign(recency=t_x, T=T),
             purchase,
             spending,
-            home=apart.home if isinstance(apart, Partners) else None,
+            home=_home(summary) if isinstance(apart, Partners) or effects else None,
+            effects=effects,
             rng=seeds[2],
         )
     joining = None
@@ -207,7 +227,8 @@ def fit_model(
         package_version=_installed_version(),
         dependence=related,
         calendar=clock,
-        partner_levels=_partner_levels(summary, bought, paid),
+        partner_levels=_partner_levels(summary, bought, paid, effects),
+        effects=effects,
         acquisition=joining,
     )
 
@@ -228,22 +249,59 @@ def _chains(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What either part of the fit has to mind."""
+
+    settings: FitSettings
+    chains: ChainSettings
+    on_refusal: OnRefusal
+    design: CovariateDesign | None
+
+    @property
+    def point(self) -> Literal["laplace", "mle"]:
+        """Way to fit with covariates, partners taken together."""
+        return "mle" if self.settings.method == "mle" else "laplace"
+
+
+def _home(summary: CustomerSummary) -> IntArray:
+    places = pd.Index(summary.partner_ids)
+    return places.get_indexer(pd.Index(summary.customers["partner_id"])).astype(np.int64)
+
+
 def _purchase(
     history: tuple[FloatArray, FloatArray, FloatArray],
     partners: Partners | Together,
-    settings: FitSettings,
-    chains: ChainSettings,
+    asked: _Asked,
     *,
-    on_refusal: OnRefusal,
+    home: IntArray,
+    found: dict[str, FloatArray],
     rng: np.random.Generator,
 ) -> PartnerPurchases | PurchaseFit:
+    """Fit purchases, and put the effects of covariates into ``found``."""
+    settings, design = asked.settings, asked.design
     together = partners
     if isinstance(partners, Partners):
-        found = pool_purchases(history, partners, settings, chains, on_refusal=on_refusal, rng=rng)
-        if isinstance(found, PartnerPurchases):
-            return found
-        together = found
-    fit = _purchase_together(history, settings, chains, rng=rng)
+        pooled = pool_purchases(
+            history,
+            partners,
+            settings,
+            asked.chains,
+            covariates=design,
+            on_refusal=asked.on_refusal,
+            rng=rng,
+        )
+        if isinstance(pooled, PartnerPurchases):
+            found.update(pooled.effects or {})
+            return pooled
+        together = pooled
+    if design is None:
+        fit = _purchase_together(history, settings, asked.chains, rng=rng)
+    else:
+        fit, effects = fit_purchase_effects(
+            history, home, design, method=asked.point, draws=settings.draws, rng=rng
+        )
+        found.update(effects)
     why = together.why if isinstance(together, Together) else ""
     return replace(fit, diagnostics=with_flags(fit.diagnostics, [why]))
 
@@ -282,19 +340,35 @@ def _told_apart(
 def _spend(
     customers: pd.DataFrame,
     partners: Partners | Together,
-    settings: FitSettings,
-    chains: ChainSettings,
+    asked: _Asked,
     *,
-    on_refusal: OnRefusal,
+    home: IntArray,
+    found: dict[str, FloatArray],
     rng: np.random.Generator,
 ) -> PartnerSpend | SpendFit:
+    """Fit spend, and put the effects of covariates into ``found``."""
+    settings, design = asked.settings, asked.design
     why = ""
     if isinstance(partners, Partners):
-        found = pool_spend(customers, partners, settings, chains, on_refusal=on_refusal, rng=rng)
-        if isinstance(found, PartnerSpend):
-            return found
-        why = found.why
-    fit = _spend_together(customers, settings, chains, rng=rng)
+        pooled = pool_spend(
+            customers,
+            partners,
+            settings,
+            asked.chains,
+            covariates=design,
+            on_refusal=asked.on_refusal,
+            rng=rng,
+        )
+        if isinstance(pooled, PartnerSpend):
+            found.update(pooled.effects or {})
+            return pooled
+        why = pooled.why
+    if design is None:
+        fit = _spend_together(customers, settings, asked.chains, rng=rng)
+    else:
+        fit, found["log_spend"] = fit_spend_effects(
+            customers, home, design, method=asked.point, draws=settings.draws, rng=rng
+        )
     return replace(fit, diagnostics=with_flags(fit.diagnostics, [why]))
 
 
@@ -327,14 +401,16 @@ def _partner_levels(
     summary: CustomerSummary,
     bought: PartnerPurchases | PurchaseFit,
     paid: PartnerSpend | SpendFit,
+    effects: CovariateEffects | None,
 ) -> PartnerPooling | None:
     if not isinstance(bought, PartnerPurchases):
         return None
     spend = paid if isinstance(paid, PartnerSpend) else None
-    home = pd.Index(summary.partner_ids).get_indexer(pd.Index(summary.customers["partner_id"]))
-    counts = np.bincount(home, minlength=len(summary.partner_ids)).astype(np.int64)
+    counts = np.bincount(_home(summary), minlength=len(summary.partner_ids)).astype(np.int64)
     return PartnerPooling(
-        table=partner_table(summary.partner_ids, counts, purchase=bought, spend=spend),
+        table=partner_table(
+            summary.partner_ids, counts, purchase=bought, spend=spend, effects=effects
+        ),
         shared={**bought.shared, **({} if spend is None else spend.shared)},
         segment_names=bought.segment_names,
         how=partner_words(bought, spend),
@@ -352,6 +428,7 @@ def _settings(
     spend: SpendModel,
     dependence: DependenceChoice,
     pooling: Pooling,
+    covariates: Sequence[str],
     draws: int,
     seed: int,
 ) -> FitSettings:
@@ -375,6 +452,8 @@ def _settings(
                 expected=f"a whole number from {low:,} to {high:,}",
                 remedy=f"choose another value for {name}",
             )
+    if covariates:
+        _check_covariates(covariates, method, spend)
     if method == "lifetimes":
         spend = "gamma-gamma-mean"
     return FitSettings(
@@ -383,9 +462,31 @@ def _settings(
         spend=spend,
         dependence=dependence,
         pooling=pooling,
+        covariates=tuple(covariates),
         draws=draws,
         seed=seed,
     )
+
+
+def _check_covariates(covariates: Sequence[str], method: Method, spend: SpendModel) -> None:
+    if isinstance(covariates, str):
+        raise ConfigError(
+            f"covariates {covariates!r}",
+            expected="a sequence of names",
+            remedy=f"write [{covariates!r}]",
+        )
+    if method not in ("laplace", "mle"):
+        raise ConfigError(
+            f"covariates with method {method!r}",
+            expected="method 'laplace', or 'mle' for one point without uncertainty",
+            remedy="choose method 'laplace', whose posterior of the effects is exact and checked",
+        )
+    if spend != "gamma-gamma":
+        raise ConfigError(
+            f"covariates with spend {spend!r}",
+            expected="spend 'gamma-gamma', the likelihood of every amount",
+            remedy="choose spend 'gamma-gamma', or leave the covariates out",
+        )
 
 
 def _installed_version() -> str:

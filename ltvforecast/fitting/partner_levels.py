@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
+from ltvforecast.covariate_types import CovariateEffects
 from ltvforecast.errors import ConvergenceError, SummaryError
 from ltvforecast.fitting.hierarchy import PartnerPurchases, fit_partner_purchases
 from ltvforecast.fitting.hierarchy_diagnostics import MOSTLY_SEGMENT
@@ -65,6 +67,7 @@ def partner_table(
     *,
     purchase: PartnerPurchases,
     spend: PartnerSpend | None,
+    effects: CovariateEffects | None = None,
 ) -> pd.DataFrame:
     """Give the levels of every partner, and how much of them is its own.
 
@@ -76,6 +79,9 @@ def partner_table(
     purchase : PartnerPurchases
     spend : PartnerSpend or None
         None: all partners share one level of spend, which is left out.
+    effects : CovariateEffects, optional
+        Levels are then those of the programme's average customer, whatever the partner's own are
+        like.
 
     Returns
     -------
@@ -83,11 +89,18 @@ def partner_table(
         See :attr:`PartnerFit.table`.
     """
     levels = {
-        "purchase_rate": (_purchase_rate(purchase), purchase.shrinkage["log_rate"]),
-        "dropout": (_dropout(purchase), purchase.shrinkage["dropout_logit"]),
+        "purchase_rate": (
+            _purchase_rate(purchase) * np.exp(_average(effects, "log_rate")),
+            purchase.shrinkage["log_rate"],
+        ),
+        "dropout": (
+            expit(logit(_dropout(purchase)) + _average(effects, "dropout_logit")),
+            purchase.shrinkage["dropout_logit"],
+        ),
     }
     if spend is not None:
-        levels["mean_spend"] = (_mean_spend(spend), spend.shrinkage["log_spend"])
+        paid = _mean_spend(spend) * np.exp(_average(effects, "log_spend"))
+        levels["mean_spend"] = (paid, spend.shrinkage["log_spend"])
     columns: dict[str, object] = {
         "partner_id": pd.array(list(partner_ids), dtype="str"),
         "segment": [purchase.segment_names[k] for k in purchase.segment],
@@ -133,6 +146,14 @@ def partner_words(purchase: PartnerPurchases, spend: PartnerSpend | None) -> str
         f"others of its segment. Two partners in three differ from their segment's average in "
         f"{told} at most."
     )
+
+
+def _average(effects: CovariateEffects | None, name: str) -> FloatArray:
+    """What the average customer's own covariates add, shape (draw, 1)."""
+    if effects is None:
+        return np.zeros((1, 1))
+    weight = np.bincount(effects.customer_pattern, minlength=len(effects.patterns))
+    return (effects.draws[name] @ (weight @ effects.patterns / weight.sum()))[:, None]
 
 
 def _purchase_rate(fit: PartnerPurchases) -> FloatArray:

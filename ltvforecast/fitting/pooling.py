@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ltvforecast.errors import ConfigError, ConvergenceError
+from ltvforecast.fitting.covariate_design import CovariateDesign
 from ltvforecast.fitting.hierarchy import PartnerPurchases, fit_partner_purchases
 from ltvforecast.fitting.hierarchy_gates import Refused
 from ltvforecast.fitting.hierarchy_spend import PartnerSpend, fit_partner_spend
@@ -112,6 +113,7 @@ def pool_purchases(
     settings: FitSettings,
     chains: ChainSettings,
     *,
+    covariates: CovariateDesign | None = None,
     on_refusal: OnRefusal,
     rng: np.random.Generator,
 ) -> PartnerPurchases | Together:
@@ -125,6 +127,8 @@ def pool_purchases(
     settings : FitSettings
     chains : ChainSettings
         For NUTS and ADVI, and where the fast posterior is refused.
+    covariates : CovariateDesign, optional
+        With them nothing is sampled by Markov chains.
     on_refusal : {"sample", "together"}
     rng : numpy.random.Generator
 
@@ -147,12 +151,13 @@ def pool_purchases(
         partners=len(partners.groups.partner_ids),
         segments=_segments(partners),
         apart=settings.pooling == "none",
+        covariates=covariates,
         draws=settings.draws,
         rng=rng,
     )
     if not isinstance(found, Refused):
         return _flagged_purchases(found, _alone(settings))
-    why = _after_refusal(found, settings, on_refusal)
+    why = _after_refusal(found, settings, "together" if covariates else on_refusal)
     if isinstance(why, Together):
         return why
     sampled = sample_partner_purchases(history, partners, _told(chains, found), rng=rng)
@@ -165,6 +170,7 @@ def pool_spend(
     settings: FitSettings,
     chains: ChainSettings,
     *,
+    covariates: CovariateDesign | None = None,
     on_refusal: OnRefusal,
     rng: np.random.Generator,
 ) -> PartnerSpend | Together:
@@ -174,7 +180,7 @@ def pool_spend(
     ----------
     customers : pandas.DataFrame
         Of a customer summary.
-    partners, settings, chains, on_refusal, rng
+    partners, settings, chains, covariates, on_refusal, rng
         As for :func:`pool_purchases`.
 
     Returns
@@ -201,6 +207,7 @@ def pool_spend(
         partners=len(partners.groups.partner_ids),
         segments=_segments(partners),
         apart=settings.pooling == "none",
+        covariates=covariates,
         draws=settings.draws,
         rng=rng,
     )
@@ -208,7 +215,7 @@ def pool_spend(
         return _flagged_spend(found, _alone(settings))
     if found.alike:
         return Together(why="all customers spend (nearly) the same, whatever their partner")
-    why = _after_refusal(found, settings, on_refusal)
+    why = _after_refusal(found, settings, "together" if covariates else on_refusal)
     if isinstance(why, Together):
         return why
     sampled = sample_partner_spend(customers, partners, _told(chains, found), rng=rng)

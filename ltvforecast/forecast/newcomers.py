@@ -38,7 +38,13 @@ from ltvforecast.forecast.newcomer_value import (
 )
 from ltvforecast.types import FittedModel, FloatArray, IntArray
 
-__all__ = ["Newcomers", "simulate_newcomers", "why_no_newcomers"]
+__all__ = [
+    "Newcomers",
+    "expected_worth",
+    "later_purchases",
+    "simulate_newcomers",
+    "why_no_newcomers",
+]
 
 Progress = Callable[[str, int, int], None]
 
@@ -278,7 +284,7 @@ def _stage(
             parameters.highest_spend,
             -1.0,
         ),
-        shared=None if parameters.groups > 1 else (law, _later(law, timing, paired)),
+        shared=None if parameters.groups > 1 else (law, later_purchases(law, timing, paired)),
         pairing=parameters.pairing(law) if parameters.shared_shapes else None,
         paired=paired,
         eligible_days=np.broadcast_to(
@@ -315,8 +321,20 @@ class _Arrays:
         return made.view(np.ndarray)
 
 
-def _later(law: Law, timing: Timing, paired: PairedSpend | None) -> FloatArray:
-    """Work out expected repeat purchases of who arrives evenly in each piece, (draw, piece)."""
+def later_purchases(law: Law, timing: Timing, paired: PairedSpend | None) -> FloatArray:
+    """Work out expected repeat purchases of who arrives evenly in each piece.
+
+    Parameters
+    ----------
+    law : Law
+    timing : Timing
+    paired : PairedSpend or None
+
+    Returns
+    -------
+    float64 array, shape (draw, piece)
+        In multiples of the mean spend of a purchase.
+    """
     edges = timing.clock
     start, width, end = edges[:, :-1], np.diff(edges, axis=1), edges[:, -1:]
     left = np.concatenate([end - start - place * width for place in _PLACES], axis=1)
@@ -338,7 +356,7 @@ def _simulate_partner(stage: _Stage, place: int) -> None:
     came = acquire(stage.plan, name)
     if stage.shared is None:
         law = stage.parameters.law(place)
-        later = _later(law, stage.timing, stage.paired)
+        later = later_purchases(law, stage.timing, stage.paired)
     else:
         law, later = stage.shared
     pairing = stage.parameters.pairing(law) if stage.pairing is None else stage.pairing
@@ -366,6 +384,29 @@ def _simulate_partner(stage: _Stage, place: int) -> None:
     _add(stage, place, brought, away=away, expected=expected)
 
 
+def expected_worth(
+    counts: FloatArray, law: Law, later: FloatArray, *, highest_spend: float, quantum: float
+) -> FloatArray:
+    """Expect what so many new customers bring together, given when they come.
+
+    Parameters
+    ----------
+    counts : float64 array, shape (draw, piece)
+    law : Law
+    later : float64 array, shape (draw, piece)
+        See :func:`later_purchases`.
+    highest_spend, quantum : float
+
+    Returns
+    -------
+    float64 array, shape (draw,)
+        In quanta.
+    """
+    first, each = first_and_later_spend(law, highest_spend)
+    together = first * counts.sum(axis=1) + each * (counts * later).sum(axis=1)
+    return np.asarray(together / quantum)
+
+
 def _expectations(
     stage: _Stage, came: Acquired, law: Law, later: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -375,7 +416,13 @@ def _expectations(
     customers = came.expected.sum(axis=1)
     repeats = each * (came.expected * later).sum(axis=1)
     novelty = stage.terms.novelty
-    given = first * came.counts.sum(axis=1) + each * (came.counts * later).sum(axis=1)
+    given = expected_worth(
+        came.counts,
+        law,
+        later,
+        highest_spend=stage.parameters.highest_spend,
+        quantum=stage.terms.quantum,
+    )
     return customers, first * customers + (1.0 - novelty) * repeats, novelty * repeats, given
 
 

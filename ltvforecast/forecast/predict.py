@@ -35,6 +35,7 @@ from ltvforecast.forecast.partners import (
 from ltvforecast.forecast.prepare import prepare_programme
 from ltvforecast.forecast.provenance import build_provenance
 from ltvforecast.forecast.records import Totals
+from ltvforecast.forecast.recruit_table import new_partner_table
 from ltvforecast.forecast.revenue_streams import StreamSplit, split_by_stream, stream_table
 from ltvforecast.forecast.roll_up import GroupDraws, RollUp, programme_of, roll_up
 from ltvforecast.forecast.self_check import check_simulation
@@ -247,6 +248,7 @@ def _forecast(
         lifespans=simulated.lifespans.table,
     )
     split, streams = _streams(summary, flows, rolled, spec, ranked=partners)
+    recruits, recruit_words = new_partner_table(model, spec, periods)
     return PartnerForecast(
         partners=partners,
         customers=_customer_table(
@@ -279,8 +281,9 @@ def _forecast(
             periods,
             self_check=_self_checks(simulated),
             new_customers=new_facts,
-            warnings=(*_warnings(model, spec), *_new_customer_words(new_facts)),
+            warnings=(*_warnings(model, spec), *_new_customer_words(new_facts), *recruit_words),
         ),
+        new_partners=recruits,
     )
 
 

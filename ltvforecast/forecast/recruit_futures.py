@@ -244,7 +244,7 @@ def expected_partner(
         total += first * coming.sum(axis=1) + each * (coming * later).sum(axis=1)
         total += share * (first + each * at_start)
     level = _common_factor(model, periods, draws=draws, seed=seed, layers=layers)
-    return total / len(cube) * level.mean()
+    return np.asarray(total / len(cube) * level.mean())
 
 
 def _fit_of(model: FittedModel) -> AcquisitionFit:

@@ -84,6 +84,7 @@ def simulate_newcomer_pair(
     third_stream: np.random.Generator,
     counts: IntArray,
     lived: FloatArray,
+    expected: FloatArray,
     law: Law,
     timing: Timing,
     pairing: Pairing,
@@ -102,6 +103,8 @@ def simulate_newcomer_pair(
         New customers as things are.
     lived : float64 array, shape (draw, piece)
         Share of each piece in which the partner is active.
+    expected : float64 array, shape (draw,)
+        What these customers are expected to bring together as things are, in quanta.
     law, timing, pairing, terms
         See :mod:`ltvforecast.forecast.newcomer_paths`.
     effect : Effect
@@ -159,8 +162,8 @@ def simulate_newcomer_pair(
                     )  # fmt: skip
             done = upto
         if total > drawn and worth > 0.0:
-            mean = worth / drawn
-            variance = max(square / drawn - mean * mean, 1e-12 * mean * mean)
+            mean, seen_mean = expected[m] / total, worth / drawn
+            variance = max(square / drawn - seen_mean * seen_mean, 1e-12 * mean * mean)
             rest = float(total - drawn)
             rest_worth = stream.standard_gamma(rest * mean * mean / variance) * variance / mean
             _enlarge(1.0 + rest_worth / worth, total / drawn, m, brought, away, before, used)

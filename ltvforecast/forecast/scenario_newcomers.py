@@ -15,11 +15,14 @@ from ltvforecast.forecast.horizon import Periods
 from ltvforecast.forecast.new_customers import AcquisitionPlan, acquire, plan_acquisition
 from ltvforecast.forecast.newcomer_parameters import NewcomerParameters, newcomer_parameters
 from ltvforecast.forecast.newcomer_paths import Law, Pairing, Terms, Timing
+from ltvforecast.forecast.newcomer_value import PairedSpend, paired_spend
 from ltvforecast.forecast.newcomers import (
     _SIDE_STREAM,
     _VALUE_STREAM,
     _Arrays,
     _stream,
+    expected_worth,
+    later_purchases,
     why_no_newcomers,
 )
 from ltvforecast.forecast.scenario_newcomer_paths import (
@@ -67,6 +70,7 @@ class _Stage:
     concerned: IntArray
     eligible_days: FloatArray | None
     pairing: Pairing | None
+    paired: PairedSpend | None
     result: NewcomerPair
     size: FloatArray
     lock: threading.Lock
@@ -173,6 +177,7 @@ def _stage(
         concerned=concerned,
         eligible_days=eligible_days,
         pairing=parameters.pairing(parameters.law(0)) if parameters.shared_shapes else None,
+        paired=paired_spend(parameters),
         result=NewcomerPair(
             revenue=(arrays.new(), arrays.new()),
             first_revenue=(arrays.new(), arrays.new()),
@@ -200,6 +205,13 @@ def _simulate_partner(stage: _Stage, place: int) -> None:
         _stream(stage.plan.seed, _WHO_STREAM, name),
         came.counts.astype(np.int64),
         came.lived,
+        expected_worth(
+            came.counts,
+            law,
+            later_purchases(law, stage.timing, stage.paired),
+            highest_spend=stage.terms.highest_spend,
+            quantum=stage.terms.quantum,
+        ),
         law,
         stage.timing,
         stage.parameters.pairing(law) if stage.pairing is None else stage.pairing,

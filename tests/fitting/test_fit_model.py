@@ -34,8 +34,8 @@ def test_purchase_and_spend_draws_are_independent(cdnow_model: FittedModel) -> N
 
 
 def test_same_seed_same_draws(cdnow, cdnow_model: FittedModel) -> None:
-    again = fit_model(summary_of(cdnow), draws=500)
-    other = fit_model(summary_of(cdnow), draws=500, seed=1)
+    again = fit_model(summary_of(cdnow), draws=500, pooling="complete")
+    other = fit_model(summary_of(cdnow), draws=500, pooling="complete", seed=1)
     for name in ("r", "alpha", "a", "b"):
         np.testing.assert_array_equal(again.purchase.draws[name], cdnow_model.purchase.draws[name])
         assert not np.array_equal(other.purchase.draws[name], again.purchase.draws[name])
