@@ -44,6 +44,10 @@ Map of the modules, each with its own first line:
   write.
 - cli/lines.py: Records as the few lines a reader needs, and as JSON.
 - cli/options.py: The options that several commands share, each said once.
+- cli/recruit_command.py: The command for recruiting: what one more partner, or a lead, would be
+  worth.
+- cli/recruit_lines.py: What recruiting says on the screen: segments in order, one new partner,
+  the worth of a lead.
 - cli/score_lines.py: What a score and a comparison say on the screen.
 - cli/source_reading.py: A file of transactions read for a command, its account shown when it is
   refused.
@@ -163,6 +167,8 @@ Map of the modules, each with its own first line:
   divergences, energy; and a gate.
 - fitting/chebyshev.py: Chebyshev nodes with signed weights: a few points that stand for many in
   every smooth total.
+- fitting/chebyshev_kernels.py: Compiled sums of Chebyshev polynomials, with slopes, and carried
+  on outside of their interval.
 - fitting/compress.py: Customers to a small table on which the likelihood is the same: unique
   rows, spectral nodes.
 - fitting/covariate_design.py: Which covariates a model has: those of partners and those of
@@ -182,6 +188,10 @@ Map of the modules, each with its own first line:
   summary.
 - fitting/hierarchy.py: Fits the purchase process of every partner, each borrowing strength from
   its segment.
+- fitting/hierarchy_cells.py: Partners with covariates: whose mean is moved, and which of a
+  partner's customers are alike.
+- fitting/hierarchy_climb.py: Peak of a partner hierarchy's shared parameters, by values of the
+  density alone.
 - fitting/hierarchy_diagnostics.py: What a partner hierarchy's numbers mean, in plain words.
 - fitting/hierarchy_gates.py: Gates of a partner hierarchy: every approximation is measured, and a
   fit refused with reasons.
@@ -218,6 +228,12 @@ Map of the modules, each with its own first line:
   hierarchical model is fitted to.
 - fitting/pointwise.py: Log-likelihood of every observation in every posterior draw, on rows that
   count as many.
+- fitting/pooled_effects.py: Covariates where partners are taken together: customers of one kind
+  share their parameters.
+- fitting/pooled_purchase.py: Fits the purchase process with covariates, partners taken together:
+  BG/NBD and effects at once.
+- fitting/pooled_spend.py: Fits the spend per purchase with covariates, partners taken together:
+  amounts and effects at once.
 - fitting/pooling.py: Partners taken together, apart, or each borrowing from the others: fits by
   what is asked.
 - fitting/predictive.py: What customers look like under the priors, and under a fitted model: data
@@ -274,6 +290,8 @@ Map of the modules, each with its own first line:
 - forecast/intervals.py: Means and equal-tailed intervals of draws, as named columns.
 - forecast/layers.py: Layers on top of the model's draws: what past forecasts taught about level,
   shares and width.
+- forecast/lead_value.py: What a lead is worth: a new customer's value times the chance that a
+  lead becomes one.
 - forecast/lifespan.py: How long each partner goes on bringing revenue: median, interval and
   chances of lasting.
 - forecast/money_columns.py: From money in draws to columns: LTV to CAC, payback, what still pays,
@@ -304,6 +322,14 @@ Map of the modules, each with its own first line:
   ready for JSON.
 - forecast/records.py: What the compiled simulation reads and fills in: tuples of arrays, as it
   can take them.
+- forecast/recruit_futures.py: Futures of one partner without data: when its customers come, and
+  what they will buy.
+- forecast/recruit_parameters.py: What a partner without any data is drawn from: its segment, its
+  covariates, and nothing else.
+- forecast/recruit_table.py: What partners without data are worth: one row each, with money terms,
+  for segments and names.
+- forecast/recruiting.py: A partner not yet signed: what it would be worth, and which segment to
+  recruit from.
 - forecast/revenue_streams.py: Forecast revenue split by revenue stream, adding up in every draw.
 - forecast/roll_up.py: From simulated totals to draws and columns of each partner, each period and
   the programme.
@@ -387,6 +413,8 @@ Map of the modules, each with its own first line:
   partners.
 - report/content.py: What the report says: every number is computed and every sentence written
   here.
+- report/covariates.py: What goes with buying more: factors of covariates, with the caution not to
+  read them as causes.
 - report/data_account.py: The data the forecast stands on: every row and every unit of money, and
   what was odd.
 - report/document.py: The records a report is made of, apart from any way of showing them.
@@ -395,6 +423,8 @@ Map of the modules, each with its own first line:
 - report/explanation.py: Method, glossary and provenance in plain words.
 - report/html.py: The report as one HTML file that needs nothing else: no network, no fonts, no
   pictures.
+- report/lifespan.py: How long partners last: the median, its range, and the chances of one, two
+  and three years.
 - report/money_terms.py: Money terms in words: margin, commission, costs; what was given, and what
   it means.
 - report/newcomers.py: New customers: how many are expected, through which partners, or why nobody
@@ -407,10 +437,13 @@ Map of the modules, each with its own first line:
 - report/pdf.py: The report as a PDF: the printed page, tagged so that screen readers can follow
   it.
 - report/ranking.py: Which partners are worth how much: the ranking, and head and long tail.
+- report/recruiting.py: Recruiting: what one more partner of each segment would be worth, and
+  partners without data.
 - report/risk_table.py: What became of partners that were said to fall silent: the chances held
   against the past.
 - report/segments.py: Segments side by side: what kinds of partners there are, and what each kind
   is worth.
+- report/streams.py: Revenue streams: what comes from first sales, renewals, services and so on.
 - report/wording.py: Numbers, dates and chances put into words that a manager reads without a
   calculator.
 - report/workbook.py: The report as an Excel workbook: the same tables as numbers, on named
@@ -450,7 +483,9 @@ if TYPE_CHECKING:
     from ltvforecast.fitting.prior_settings import read_priors
     from ltvforecast.fitting.store import load_model, save_model
     from ltvforecast.forecast.economics_file import read_economics
+    from ltvforecast.forecast.lead_value import lead_value
     from ltvforecast.forecast.predict import predict
+    from ltvforecast.forecast.recruiting import predict_new_partner, rank_segments
     from ltvforecast.forecast.scenario import scenario
     from ltvforecast.forecast.scenario_change import Change
     from ltvforecast.forecast.scenario_support import rank_support
@@ -483,6 +518,7 @@ __all__ = [
     "fit_partners",
     "forecast_new_customers",
     "from_lifetimes",
+    "lead_value",
     "load_cdnow",
     "load_cdnow_sample",
     "load_complete_journey",
@@ -500,7 +536,9 @@ __all__ = [
     "plot_watch_list",
     "posterior_predictive",
     "predict",
+    "predict_new_partner",
     "prior_predictive",
+    "rank_segments",
     "rank_support",
     "read_calendar",
     "read_economics",
@@ -535,6 +573,7 @@ _HOME = {
     "fit_partners": "fitting.partner_levels",
     "forecast_new_customers": "evaluate.new_customers",
     "from_lifetimes": "fitting.lifetimes_bridge",
+    "lead_value": "forecast.lead_value",
     "load_cdnow": "data.datasets",
     "load_cdnow_sample": "data.datasets",
     "load_complete_journey": "data.datasets",
@@ -552,7 +591,9 @@ _HOME = {
     "plot_watch_list": "plots.forecast",
     "posterior_predictive": "fitting.predictive",
     "predict": "forecast.predict",
+    "predict_new_partner": "forecast.recruiting",
     "prior_predictive": "fitting.predictive",
+    "rank_segments": "forecast.recruiting",
     "rank_support": "forecast.scenario_support",
     "read_calendar": "data.calendar_file",
     "read_economics": "forecast.economics_file",

@@ -59,6 +59,8 @@ ALLOWED_PARTS: dict[str, set[str]] = {
         "engines",
         "output",
         "sealed",
+        # inside functions only: how the covariates of a new partner are coded
+        "fitting",
     },
     # fit checks are computed in checks; the charts draw their tables
     "plots": {"errors", "types", "checks"},

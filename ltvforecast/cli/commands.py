@@ -17,6 +17,7 @@ from ltvforecast.cli.lines import (
     summary_lines,
     summary_record,
 )
+from ltvforecast.cli.recruit_command import recruit
 from ltvforecast.cli.source_reading import own_covariates, read_partner_table, read_source
 from ltvforecast.cli.terminal import Terminal
 from ltvforecast.cli.whatif_command import whatif
@@ -385,6 +386,7 @@ app.command()(backtest)
 app.command()(score)
 app.command()(compare)
 app.command()(whatif)
+app.command()(recruit)
 
 
 @app.command()

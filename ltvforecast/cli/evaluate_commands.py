@@ -28,6 +28,7 @@ def backtest(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the scores [default: backtests/NAME-OF-FILE].")
     ] = None,
+    target: opt.Target = "total",
     partners: opt.Partners = None,
     origins: Annotated[int, typer.Option(help="Past dates to forecast from.", min=1)] = 4,
     min_customers: Annotated[
@@ -93,6 +94,7 @@ def backtest(
         evaluation = replay(
             transactions,
             horizon=horizon,
+            target=target,
             origins=origins,
             min_customers=min_customers,
             partners=read_partner_table(partners, reading),

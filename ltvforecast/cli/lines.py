@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ltvforecast.evaluate.records import Evaluation
+from ltvforecast.fitting.covariate_words import effect_record, effect_words
 from ltvforecast.types import CustomerSummary, FitChecks, FittedModel, Layers, PartnerForecast
 
 __all__ = [
@@ -77,6 +78,9 @@ def model_lines(model: FittedModel) -> list[str]:
     if model.dependence is not None:
         lines.append(f"frequency and spend: {model.dependence.how}")
     lines.append(f"seasonal clock: {model.calendar.how}")
+    if model.effects is not None:
+        lines.append("covariates:")
+        lines.extend(f"  {sentence}" for sentence in effect_words(model.effects))
     return [
         *lines,
         *_layer_lines(model.layers),
@@ -161,6 +165,7 @@ def model_record(model: FittedModel) -> dict[str, object]:
             "index": model.calendar.index.tolist(),
             "how": model.calendar.how,
         },
+        "covariates": effect_record(model.effects),
         "checks": {check.name: check.verdict for check in model.checks.done},
     }
 
@@ -196,6 +201,12 @@ def forecast_lines(forecast: PartnerForecast) -> list[str]:
         )
     if len(forecast.partners) > TOP:
         lines.append(f"... and {len(forecast.partners) - TOP:,} more")
+    waiting = forecast.recruits
+    if waiting is not None:
+        lines.append(
+            f"without any transaction: {len(waiting):,}, forecast apart in new_partners.csv and in "
+            "no figure above"
+        )
     return lines
 
 

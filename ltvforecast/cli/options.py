@@ -35,6 +35,7 @@ __all__ = [
     "Seed",
     "Sheet",
     "Source",
+    "Target",
     "TimeZone",
     "TrimIds",
     "Workers",
@@ -126,6 +127,13 @@ Partners = Annotated[
         metavar="FILE",
         help="Table of partners (CSV, Parquet or Excel): partner_id, segment, money terms, and "
         "whatever else is known of them.",
+    ),
+]
+Target = Annotated[
+    Literal["total", "existing"],
+    typer.Option(
+        help="What forecasts are held against: all revenue of the partners known at the date "
+        "(total), or that of the customers known then (existing)."
     ),
 ]
 Pooling = Annotated[

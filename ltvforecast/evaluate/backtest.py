@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -16,16 +17,17 @@ from ltvforecast.data.partner_table import PartnerTable
 from ltvforecast.data.transactions import read_transactions
 from ltvforecast.engines.local import available_workers
 from ltvforecast.errors import ConfigError, ForecastError
-from ltvforecast.evaluate.baselines import BASELINES
+from ltvforecast.evaluate.baselines import BASELINES, KNOWN_ONLY
 from ltvforecast.evaluate.fit_programme import LayerChoice
 from ltvforecast.evaluate.origins import plan_origins, window_days
-from ltvforecast.evaluate.records import MODEL, Evaluation
+from ltvforecast.evaluate.records import MODEL, Evaluation, Target
 from ltvforecast.evaluate.replay import Replay, ReplaySettings, replay_origin
 from ltvforecast.evaluate.scores import CRPS_ESTIMATOR
 from ltvforecast.evaluate.table import (
     customer_rows,
     forecast_rows,
     lift_rows,
+    new_customer_rows,
     pool_scores,
     risk_band_rows,
     score_rows,
@@ -44,6 +46,10 @@ from ltvforecast.types import DEFAULT_SEED, Horizon, TimeUnit, Transactions
 __all__ = ["backtest"]
 
 EPOCH = dt.date(1970, 1, 1)
+_COUNTS: dict[Target, str] = {
+    "existing": "the programme and for no partner",
+    "total": "neither the programme nor a partner",
+}
 Progress = Callable[[str, int, int], None]
 
 
@@ -51,6 +57,7 @@ def backtest(
     transactions: Transactions | IntoFrame,
     *,
     horizon: str | Horizon,
+    target: Target = "total",
     origins: int = 4,
     min_customers: int = 20,
     baselines: Sequence[str] | None = None,
@@ -78,6 +85,9 @@ def backtest(
         A dataframe is first read with :func:`ltvforecast.read_transactions`.
     horizon : str or Horizon
         How far each forecast looks ahead: ``90d``, ``26w``, ``12mo``.
+    target : {"total", "existing"}
+        ``total``: what partners bring in all, from customers known at the origin and from new
+        ones. ``existing``: from customers known at the origin alone.
     origins : int
         Dates to forecast from, spread over the history
         (:func:`ltvforecast.evaluate.origins.plan_origins`).
@@ -112,8 +122,11 @@ def backtest(
 
     Notes
     -----
-    The target is the revenue, in the window, of customers known at the origin, net of refunds as
-    known at the end of the data; it is the same for every method. At each origin summary, refunds,
+    The target is the revenue in the window through partners known at the origin, of all customers
+    or of those known then, net of refunds as known at the end of the data; it is the same for
+    every method. Where new customers can't be forecast, what is forecast of known ones is held
+    against the total, and a note says so. Single customers are scored on what known ones bring.
+    At each origin summary, refunds,
     shares, fit and forecast are rebuilt from rows dated up to the origin. Baselines get predictive
     distributions from their own errors at still earlier dates
     (:mod:`ltvforecast.evaluate.past_errors`).
@@ -140,6 +153,7 @@ def backtest(
     settings = ReplaySettings(
         horizon=asked,
         days=window_days(asked),
+        target=_known_target(target),
         baselines=_known_baselines(baselines),
         segments=dict(_told_segments(partners, known) if segments is None else segments),
         partners=partners,
@@ -159,6 +173,16 @@ def backtest(
     replays = list(_replay_all(known, days, settings, threads, progress))
     _refuse_if_never_fitted(replays)
     return _evaluation(replays, settings, min_customers=min_customers, step=step)
+
+
+def _known_target(target: Target) -> Target:
+    if target not in get_args(Target):
+        raise ConfigError(
+            f"target {target!r}",
+            expected=f"one of {', '.join(get_args(Target))}",
+            remedy="choose total, or existing for customers known at each date alone",
+        )
+    return target
 
 
 def _told_segments(partners: PartnerTable | None, known: Transactions) -> Mapping[str, str]:
@@ -235,24 +259,29 @@ def _refuse_if_never_fitted(replays: Sequence[Replay]) -> None:
 def _evaluation(
     replays: Sequence[Replay], settings: ReplaySettings, *, min_customers: int, step: int
 ) -> Evaluation:
-    seeds = np.random.SeedSequence([settings.seed, 0]).spawn(2 * len(replays))
-    rows, customers = (
+    seeds = np.random.SeedSequence([settings.seed, 0]).spawn(3 * len(replays))
+    rows, customers, new = (
         pd.concat(
             [
                 table(replay, rng=np.random.default_rng(seed))
-                for replay, seed in zip(replays, seeds[half::2], strict=True)
+                for replay, seed in zip(replays, seeds[part::3], strict=True)
             ],
             ignore_index=True,
         )
-        for half, table in enumerate((forecast_rows, customer_rows))
+        for part, table in enumerate((forecast_rows, customer_rows, new_customer_rows))
     )
-    scores = pd.concat(
-        [score_rows(part, min_customers=min_customers) for part in (customers, rows)],
-        ignore_index=True,
-    )
+    parts = ((customers, "existing"), (rows, settings.target), (new, "new_customers"))
+    scored = [
+        score_rows(part, min_customers=min_customers).assign(target=target)
+        for part, target in parts
+        if len(part)
+    ]
+    scores = pd.concat(scored, ignore_index=True)
+    counted = scores["target"] == "new_customers"
     return Evaluation(
         scores=scores.drop(columns=["total", "revenue"]),
-        pooled=pool_scores(scores, rows, min_customers=min_customers),
+        pooled=pool_scores(scores[~counted], rows, min_customers=min_customers),
+        new_customers=pool_scores(scores[counted], new, min_customers=min_customers),
         forecasts=rows,
         origins=pd.DataFrame([_origin_row(replay, settings) for replay in replays]),
         new_partners=_listed(replays, "partner_id", "new_partners"),
@@ -263,6 +292,7 @@ def _evaluation(
         settings={
             "horizon": settings.horizon.text,
             "horizon_days": settings.days,
+            "target": settings.target,
             "origins": len(replays),
             "origin_step_days": step,
             "min_customers": min_customers,
@@ -292,7 +322,7 @@ def _origin_row(replay: Replay, settings: ReplaySettings) -> dict[str, object]:
         "customers": len(replay.customer_ids),
         "repeat_customers": replay.repeat_customers,
         "partners": len(replay.partner_ids),
-        "actual": came.programme,
+        "actual": replay.actual.programme,
         "new_customers": came.new_customers,
         "revenue_of_new_customers": came.revenue_of_new_customers,
         "new_partners": len(came.new_partners),
@@ -318,15 +348,26 @@ def _notes(replays: Sequence[Replay], settings: ReplaySettings, *, step: int) ->
             f"the origins are only {step} days apart: windows of {settings.days} days overlap "
             "much, and the origins tell little more than one of them"
         )
+    spoken = [name for name in settings.baselines if name in KNOWN_ONLY]
+    if settings.target == "total" and spoken:
+        told.append(
+            f"of customers known at the origin only: {', '.join(spoken)}; held against the revenue "
+            "of all, as the other methods are"
+        )
     for replay in replays:
         told += [
             f"{replay.origin}: no forecast by {name}: {why}" for name, why in replay.refused.items()
         ]
+        if replay.why_no_new_customers:
+            told.append(
+                f"{replay.origin}: what known customers will bring is held against the revenue of "
+                f"all. {replay.why_no_new_customers}"
+            )
         came = replay.outcome
         if came.new_partners:
             told.append(
                 f"{replay.origin}: {len(came.new_partners)} partners sold only after the origin; "
-                f"known customers' {came.revenue_at_new_partners:,.2f} there counts for the "
-                "programme and for no partner"
+                f"known customers' {came.revenue_at_new_partners:,.2f} there counts for "
+                f"{_COUNTS[settings.target]}"
             )
     return tuple(told)

@@ -1,7 +1,7 @@
 """What people forecast partners with today: seven named baselines, by partner and by customer.
 
-Each sees only purchases up to the origin, and forecasts the revenue of the customers known then,
-so that it is compared like with like.
+Each sees only purchases up to the origin. Those that carry forward what came through a partner
+speak of its revenue in all; those that count customers, of the customers known then.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ from ltvforecast.errors import ForecastError
 from ltvforecast.evaluate.lifetimes_baseline import lifetimes_forecast
 from ltvforecast.types import MICROS, FloatArray, IntArray
 
-__all__ = ["BASELINES", "History", "PointForecast", "baseline_forecast", "history_until"]
+__all__ = [
+    "BASELINES",
+    "KNOWN_ONLY",
+    "History",
+    "PointForecast",
+    "baseline_forecast",
+    "history_until",
+]
 
 DAYS_PER_YEAR = 365.25
 
@@ -273,6 +280,9 @@ BASELINES: dict[str, Callable[[History, int], PointForecast | None]] = {
     "segment_mean": segment_mean,
     "lifetimes": lifetimes_point,
 }
+
+KNOWN_ONLY = ("aov_x_retention", "partner_mean", "segment_mean", "lifetimes")
+"""Baselines that speak of customers known at the origin only."""
 
 
 def _first(key: IntArray, day: IntArray, size: int, default: int) -> IntArray:

@@ -183,6 +183,7 @@ def _replayed(
         return backtest(
             known,
             horizon=asked.horizon,
+            target="existing",
             origins=asked.origins,
             min_customers=asked.min_customers,
             baselines=(),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ltvforecast.data.acquisitions import first_purchases
 from ltvforecast.types import MICROS, FloatArray, IntArray
 
 __all__ = ["Outcome", "outcome_after"]
@@ -26,12 +27,18 @@ class Outcome:
     programme : float
         From all known customers, through any partner: what ``partner`` sums to, and
         ``revenue_at_new_partners``.
+    partner_total : float64 array, shape (n_partners,)
+        From all customers, those first seen in the window too, through each partner known at the
+        origin.
+    partner_new_customers : int64 array, shape (n_partners,)
+        Customers first seen in the window, by the partner of their first purchase.
     new_partners : tuple of str
         Partners that sold in the window but not up to the origin, sorted.
     revenue_at_new_partners : float
         From known customers through them.
     new_customers : int
-        Customers first seen in the window; their revenue is no part of the above.
+        Customers first seen in the window; of the above, their revenue is part of
+        ``partner_total`` only.
     revenue_of_new_customers : float
     moved_customers : tuple of str
         Known customers who bought in the window where they had never bought up to the origin,
@@ -41,6 +48,8 @@ class Outcome:
     partner: FloatArray
     customer: FloatArray
     programme: float
+    partner_total: FloatArray
+    partner_new_customers: IntArray
     new_partners: tuple[str, ...]
     revenue_at_new_partners: float
     new_customers: int
@@ -85,13 +94,20 @@ def outcome_after(
     """
     day = purchases["day"].to_numpy()
     rows = purchases[(day > origin_day) & (day <= origin_day + days)]
-    known = rows[rows["customer_id"].isin(customer_ids)]
-    new = rows[~rows["customer_id"].isin(customer_ids)]
+    told = pd.Index(customer_ids).get_indexer(pd.Index(rows["customer_id"])) >= 0
+    known, new = rows[told], rows[~told]
     elsewhere = known[~known["partner_id"].isin(partner_ids)]
+    acquirer = pd.Index(partner_ids).get_indexer(
+        pd.Index(first_purchases(new).customers["first_partner"])
+    )
     return Outcome(
         partner=_sums(known, "partner_id", partner_ids),
         customer=_sums(known, "customer_id", customer_ids),
         programme=_total(known),
+        partner_total=_sums(rows, "partner_id", partner_ids),
+        partner_new_customers=np.bincount(
+            acquirer[acquirer >= 0], minlength=len(partner_ids)
+        ).astype(np.int64),
         new_partners=tuple(sorted(set(rows["partner_id"]) - set(partner_ids))),
         revenue_at_new_partners=_total(elsewhere),
         new_customers=int(new["customer_id"].nunique()),
@@ -114,6 +130,7 @@ def _total(rows: pd.DataFrame) -> float:
 
 def _moved(before: pd.DataFrame, after: pd.DataFrame) -> tuple[str, ...]:
     pair = ["customer_id", "partner_id"]
+    before = before[before["customer_id"].isin(after["customer_id"].unique())]
     seen = pd.MultiIndex.from_frame(before[pair].drop_duplicates())
     now = after[pair].drop_duplicates()
     first_time = ~pd.MultiIndex.from_frame(now).isin(seen)

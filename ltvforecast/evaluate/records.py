@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 
 from ltvforecast.types import Horizon
 
-__all__ = ["COVERAGE_LEVELS", "MODEL", "PROGRAMME", "Comparison", "Evaluation"]
+__all__ = ["COVERAGE_LEVELS", "MODEL", "PROGRAMME", "Comparison", "Evaluation", "Target"]
+
+Target = Literal["existing", "total"]
+"""Revenue of the customers known at the origin, or of all customers."""
 
 COVERAGE_LEVELS = (50, 80, 90, 95)
 """Interval levels that are scored, in percent."""
@@ -28,11 +32,13 @@ class Evaluation:
     Attributes
     ----------
     scores : pandas.DataFrame
-        ``scores.csv``: one row for each origin, method and level. Missing: not defined, or not
-        forecast (a baseline without past errors has no intervals).
+        ``scores.csv``: one row for each origin, method, level and ``target``. Missing: not
+        defined, or not forecast (a baseline without past errors has no intervals).
     pooled : pandas.DataFrame
-        The same over all origins, with ``origins`` (how many), and ``coverage_50_se``,
+        The same of revenue over all origins, with ``origins`` (how many), and ``coverage_50_se``,
         ``coverage_90_se`` (standard errors from resampling origins and partners).
+    new_customers : pandas.DataFrame
+        The same of the number of new customers; no row where none was forecast.
     forecasts : pandas.DataFrame
         ``forecasts.csv``: one row for each origin, partner (or programme) and method.
     origins : pandas.DataFrame
@@ -55,6 +61,7 @@ class Evaluation:
 
     scores: pd.DataFrame
     pooled: pd.DataFrame
+    new_customers: pd.DataFrame
     forecasts: pd.DataFrame
     origins: pd.DataFrame
     new_partners: pd.DataFrame

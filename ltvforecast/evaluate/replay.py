@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from ltvforecast.evaluate.fit_programme import LayerChoice, fit
 from ltvforecast.evaluate.hindcast import known_at
 from ltvforecast.evaluate.outcome import Outcome, outcome_after
 from ltvforecast.evaluate.past_errors import earlier_origins, error_draws
-from ltvforecast.evaluate.records import MODEL
+from ltvforecast.evaluate.records import MODEL, Target
 from ltvforecast.fitting.fit_model import (
     CalendarChoice,
     DependenceChoice,
@@ -41,10 +42,12 @@ from ltvforecast.types import (
 
 __all__ = [
     "QUANTILES",
+    "Actual",
     "CustomerDistribution",
     "MethodForecast",
     "Replay",
     "ReplaySettings",
+    "actual_of",
     "replay_origin",
 ]
 
@@ -64,6 +67,7 @@ class ReplaySettings:
 
     horizon: Horizon
     days: int
+    target: Target
     baselines: tuple[str, ...]
     segments: Mapping[str, str]
     partners: PartnerTable | None
@@ -120,6 +124,38 @@ class MethodForecast:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Actual:
+    """Revenue in the window that forecasts are held against.
+
+    Attributes
+    ----------
+    partner : float64 array, shape (n_partners,)
+    programme : float
+    """
+
+    partner: FloatArray
+    programme: float
+
+
+def actual_of(outcome: Outcome, target: Target) -> Actual:
+    """Take from an outcome what a target means.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    target : {"existing", "total"}
+        The programme's total of the latter is that of the partners known at the origin.
+
+    Returns
+    -------
+    Actual
+    """
+    if target == "existing":
+        return Actual(partner=outcome.partner, programme=outcome.programme)
+    return Actual(partner=outcome.partner_total, programme=float(outcome.partner_total.sum()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
     """One origin: what was known, what each method said, and what came.
 
@@ -132,7 +168,13 @@ class Replay:
         Distinct customers, and revenue, up to the origin.
     repeat_customers : int
     outcome : Outcome
+    actual : Actual
+        What forecasts are held against.
     forecasts : tuple of MethodForecast
+    new_customers : float64 array, shape (draw, n_partners), or None
+        Forecast numbers of new customers.
+    why_no_new_customers : str
+        Where they were wanted and not forecast.
     refused : mapping of str to str
         Methods without a forecast here, and why.
     """
@@ -144,7 +186,10 @@ class Replay:
     partner_revenue: FloatArray
     repeat_customers: int
     outcome: Outcome
+    actual: Actual
     forecasts: tuple[MethodForecast, ...]
+    new_customers: FloatArray | None
+    why_no_new_customers: str
     refused: Mapping[str, str]
 
 
@@ -182,8 +227,11 @@ def replay_origin(
     customer_ids = tuple(summary.customers["customer_id"].astype(str))
     forecasts: list[MethodForecast] = []
     refused: dict[str, str] = {}
+    new_customers, why = None, ""
     try:
-        forecasts.append(_model_forecast(summary, settings, progress))
+        forecast = _forecast(summary, settings, progress)
+        forecasts.append(_from_forecast(forecast))
+        new_customers, why = _new_customers(forecast, settings)
     except (ConvergenceError, ForecastError, SummaryError) as error:
         refused[MODEL] = error.found
     history, past = _earlier(known, origin_day=origin_day, settings=settings)
@@ -196,6 +244,13 @@ def replay_origin(
         else:
             forecasts.append(baseline)
     last = EPOCH + dt.timedelta(days=int(transactions.frame["day"].max()))
+    outcome = outcome_after(
+        net_refunds(transactions, as_of=last).frame,
+        customer_ids=customer_ids,
+        partner_ids=summary.partner_ids,
+        origin_day=origin_day,
+        days=settings.days,
+    )
     return Replay(
         origin=origin,
         customer_ids=customer_ids,
@@ -203,14 +258,11 @@ def replay_origin(
         partner_customers=summary.partner_customers.astype(np.float64),
         partner_revenue=history.by_partner(history.amount),
         repeat_customers=int((summary.customers["frequency"] > 0).sum()),
-        outcome=outcome_after(
-            net_refunds(transactions, as_of=last).frame,
-            customer_ids=customer_ids,
-            partner_ids=summary.partner_ids,
-            origin_day=origin_day,
-            days=settings.days,
-        ),
+        outcome=outcome,
+        actual=actual_of(outcome, settings.target),
         forecasts=tuple(forecasts),
+        new_customers=new_customers,
+        why_no_new_customers=why,
         refused=refused,
     )
 
@@ -228,11 +280,11 @@ def _check_same(
         )
 
 
-def _model_forecast(
+def _forecast(
     summary: CustomerSummary,
     settings: ReplaySettings,
     progress: Callable[[str, int, int], None] | None,
-) -> MethodForecast:
+) -> PartnerForecast:
     if not (summary.customers["frequency"] > 0).any():
         raise SummaryError(
             "no customer had bought twice",
@@ -247,14 +299,14 @@ def _model_forecast(
         dependence=settings.dependence,
         calendar=settings.calendar,
         pooling=settings.pooling,
-        acquisition="off",
+        acquisition="auto" if settings.target == "total" else "off",
         layers=settings.layers,
         draws=settings.draws,
         seed=settings.seed,
         workers=settings.workers,
         progress=progress,
     )
-    forecast = predict(
+    return predict(
         model,
         horizon=settings.horizon,
         draws=settings.draws,
@@ -263,11 +315,24 @@ def _model_forecast(
         workers=settings.workers,
         progress=progress,
     )
-    return _from_forecast(forecast)
+
+
+def _new_customers(
+    forecast: PartnerForecast, settings: ReplaySettings
+) -> tuple[FloatArray | None, str]:
+    """Give the draws of new customers, or why there are none though they were wanted."""
+    if "new_customers" in forecast.draws:
+        return forecast.draws["new_customers"].to_numpy().astype(np.float64), ""
+    if settings.target == "existing":
+        return None, ""
+    told = cast("Mapping[str, object]", forecast.provenance["new_customers"])
+    return None, str(told["why"])
 
 
 def _from_forecast(forecast: PartnerForecast) -> MethodForecast:
     draws = forecast.draws["existing_revenue"].to_numpy().astype(np.float64)
+    if "new_revenue" in forecast.draws:
+        draws += forecast.draws["new_revenue"].to_numpy()
     customers = forecast.customers
     ends = [(f"future_revenue_{end}_{level}", level) for level in CUSTOMER_LEVELS
             for end in ("lo", "hi")]  # fmt: skip
@@ -334,11 +399,15 @@ def _baseline(
     if point is None:
         return None
     then = [(baseline_forecast(name, each.history, days=each.days), each) for each in past]
-    errors = [(known.partner, each.outcome) for known, each in then if known is not None]
+    errors = [
+        (known.partner, actual_of(each.outcome, settings.target))
+        for known, each in then
+        if known is not None
+    ]
     partner = error_draws(
         point.partner,
         _joined([forecast for forecast, _ in errors]),
-        _joined([outcome.partner for _, outcome in errors]),
+        _joined([actual.partner for _, actual in errors]),
         draws=settings.draws,
         fewest=FEWEST_PAST_PARTNERS,
         rng=rng,
@@ -346,7 +415,7 @@ def _baseline(
     programme = error_draws(
         point.partner.sum(keepdims=True),
         np.array([forecast.sum() for forecast, _ in errors]),
-        np.array([outcome.programme for _, outcome in errors]),
+        np.array([actual.programme for _, actual in errors]),
         draws=settings.draws,
         fewest=FEWEST_PAST_TOTALS,
         rng=rng,

@@ -21,7 +21,7 @@ from ltvforecast.evaluate.elapsed import (
 from ltvforecast.evaluate.origins import window_days
 from ltvforecast.evaluate.outcome import Outcome, outcome_after
 from ltvforecast.evaluate.records import COVERAGE_LEVELS, MODEL, PROGRAMME
-from ltvforecast.evaluate.replay import MethodForecast, Replay
+from ltvforecast.evaluate.replay import MethodForecast, Replay, actual_of
 from ltvforecast.evaluate.same_programme import check_same_programme
 from ltvforecast.evaluate.score_records import ForecastScore, ForecastVerdict, SameProgramme
 from ltvforecast.evaluate.table import forecast_rows, score_rows
@@ -185,6 +185,7 @@ def _replay(case: _Case, outcome: Outcome, draws: FloatArray) -> Replay:
         partner_revenue=case.of_partner("revenue_to_date"),
         repeat_customers=int((case.forecast.customers["frequency"] > 0).sum()),
         outcome=outcome,
+        actual=actual_of(outcome, "existing"),
         forecasts=(
             MethodForecast(
                 method=MODEL,
@@ -193,6 +194,8 @@ def _replay(case: _Case, outcome: Outcome, draws: FloatArray) -> Replay:
                 programme_draws=draws.sum(axis=1),
             ),
         ),
+        new_customers=None,
+        why_no_new_customers="",
         refused={},
     )
 

@@ -59,6 +59,7 @@ def save_evaluation(evaluation: Evaluation, folder: str | Path, *, overwrite: bo
             "settings": dict(evaluation.settings),
             "origins": _records(evaluation.origins),
             "scores": _records(evaluation.pooled),
+            "new_customers": _records(evaluation.new_customers),
             "risk_bands": _records(evaluation.risk_bands),
             "notes": list(evaluation.notes),
         }

@@ -31,6 +31,7 @@ __all__ = [
     "customer_rows",
     "forecast_rows",
     "lift_rows",
+    "new_customer_rows",
     "pool_scores",
     "risk_band_rows",
     "score_rows",
@@ -73,7 +74,7 @@ def forecast_rows(replay: Replay, *, rng: np.random.Generator) -> pd.DataFrame:
         frames.append(
             _unit_rows(
                 forecast.method,
-                replay.outcome.partner,
+                replay.actual.partner,
                 forecast.partner,
                 forecast.partner_draws,
                 rng=rng,
@@ -88,7 +89,7 @@ def forecast_rows(replay: Replay, *, rng: np.random.Generator) -> pd.DataFrame:
         frames.append(
             _unit_rows(
                 forecast.method,
-                np.array([replay.outcome.programme]),
+                np.array([replay.actual.programme]),
                 forecast.partner.sum(keepdims=True),
                 None if total is None else total[:, None],
                 rng=rng,
@@ -103,6 +104,40 @@ def forecast_rows(replay: Replay, *, rng: np.random.Generator) -> pd.DataFrame:
     first = ["origin", "level", "partner_id", "method", "customers", "revenue_to_date"]
     rows = rows.assign(origin=replay.origin.isoformat())
     return rows[[*first, *(name for name in rows.columns if name not in first)]]
+
+
+def new_customer_rows(replay: Replay, *, rng: np.random.Generator) -> pd.DataFrame:
+    """One row for each partner, and one for the programme, of the number of new customers.
+
+    Parameters
+    ----------
+    replay : Replay
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of :func:`forecast_rows`; no row if none were forecast.
+    """
+    draws = replay.new_customers
+    if draws is None:
+        return pd.DataFrame()
+    came = replay.outcome.partner_new_customers.astype(np.float64)
+    partner = _unit_rows(MODEL, came, draws.mean(axis=0), draws, rng=rng).assign(
+        level="partner",
+        partner_id=list(replay.partner_ids),
+        customers=replay.partner_customers.astype(np.int64),
+        revenue_to_date=replay.partner_revenue,
+    )
+    total = draws.sum(axis=1)[:, None]
+    whole = _unit_rows(MODEL, came.sum(keepdims=True), total.mean(axis=0), total, rng=rng).assign(
+        level="programme",
+        partner_id=PROGRAMME,
+        customers=len(replay.customer_ids),
+        revenue_to_date=float(replay.partner_revenue.sum()),
+    )
+    rows = pd.concat([partner, whole], ignore_index=True)
+    return rows.assign(origin=replay.origin.isoformat())
 
 
 def customer_rows(replay: Replay, *, rng: np.random.Generator) -> pd.DataFrame:
@@ -355,7 +390,7 @@ def risk_band_rows(replays: Sequence[Replay], *, days: int) -> pd.DataFrame:
             origin_day=replay.origin.toordinal(),
             days=days,
             chance=(forecast.partner_draws == 0).mean(axis=0),
-            silent=(replay.outcome.partner <= 0).astype(np.float64),
+            silent=(replay.actual.partner <= 0).astype(np.float64),
         )
         for replay in replays
         for forecast in replay.forecasts

@@ -10,7 +10,7 @@ import pandas as pd
 from ltvforecast.covariate_types import CovariateCoding, CovariateEffects, NumberCoding
 from ltvforecast.types import FloatArray
 
-__all__ = ["CAUTION", "effect_table", "effect_words"]
+__all__ = ["CAUTION", "effect_record", "effect_table", "effect_words"]
 
 CAUTION = (
     "These factors tell what goes together in the data, not what a change would cause: to certify "
@@ -37,7 +37,8 @@ def effect_table(effects: CovariateEffects) -> pd.DataFrame:
     pandas.DataFrame
         Three rows a column: ``covariate``, ``column`` (its coded name), ``level`` (``customer`` or
         ``partner``), ``quantity`` (``log_rate``, ``dropout_logit``, ``log_spend``), ``factor``
-        (median), ``factor_lo_90``, ``factor_hi_90`` (equal-tailed) and ``words``.
+        (median), ``factor_lo_90``, ``factor_hi_90`` (equal-tailed), ``difference`` (what the factor
+        stands for), ``what`` (that and the quantity) and ``words`` (that and the factor).
 
     Notes
     -----
@@ -70,11 +71,37 @@ def effect_table(effects: CovariateEffects) -> pd.DataFrame:
                     "factor": factor,
                     "factor_lo_90": low,
                     "factor_hi_90": high,
+                    "difference": _what(column, coding),
+                    "what": f"{_what(column, coding)}: {QUANTITIES[quantity]}",
                     "words": f"{_what(column, coding)}: {QUANTITIES[quantity]} "
                     f"{_told(factor, low, high)}",
                 }
             )
     return pd.DataFrame(rows)
+
+
+def effect_record(effects: CovariateEffects | None) -> dict[str, object]:
+    """Give the table of effects and their words as JSON values.
+
+    Parameters
+    ----------
+    effects : CovariateEffects or None
+
+    Returns
+    -------
+    dict
+        ``effects``: a list of rows of :func:`effect_table`; ``words``: those of
+        :func:`effect_words`. Both are empty without covariates.
+
+    Examples
+    --------
+    >>> effect_record(None)
+    {'effects': [], 'words': []}
+    """
+    if effects is None:
+        return {"effects": [], "words": []}
+    rows = effect_table(effects).to_dict("records")
+    return {"effects": rows, "words": list(effect_words(effects))}
 
 
 def effect_words(effects: CovariateEffects) -> tuple[str, ...]:

@@ -29,7 +29,6 @@ from ltvforecast.fitting.hierarchy_posterior import (
     sample_hierarchy,
 )
 from ltvforecast.fitting.hierarchy_tables import levels_of_all
-from ltvforecast.fitting.pooled_purchase import purchase_effects_mode
 from ltvforecast.fitting.priors import PURCHASE_PRIOR, NormalPrior
 from ltvforecast.fitting.purchase import fit_purchase
 from ltvforecast.fitting.purchase_likelihood import purchase_parameters
@@ -171,9 +170,7 @@ def fit_partner_purchases(
         chosen = np.linspace(0, len(cells.group) - 1, _PILOT_PARTNERS).astype(np.int64)
         few, theirs = cells.part(chosen)
         pilot = _problem(rows.part(theirs), few, len(names), priors)
-    start = _start(pooled, unit)
-    if covariates is not None:
-        start = replace(start, effect=purchase_effects_mode(*scaled, home, covariates))
+    start = _start(pooled, unit, columns=len(cells.names))
     found = sample_hierarchy(problem, start, pilot=pilot, draws=draws, rng=rng)
     if isinstance(found, Refused):
         return found
@@ -340,7 +337,7 @@ def _problem(
     )
 
 
-def _start(pooled: PurchaseFit, unit: float) -> HierarchyStart:
+def _start(pooled: PurchaseFit, unit: float, *, columns: int) -> HierarchyStart:
     """Where the fit without partners is, in mean ages, and how uncertain it is."""
     r, alpha, a, b = (pooled.draws[name][:, 0] for name in ("r", "alpha", "a", "b"))
     shapes = np.stack([np.log(r), np.log(a + b)])
@@ -349,7 +346,7 @@ def _start(pooled: PurchaseFit, unit: float) -> HierarchyStart:
         shapes=centre,
         shapes_half=np.clip(6.0 * shapes.std(axis=1), [0.4, 0.8], 6.0),
         means=np.array([np.log(r / alpha).mean() + np.log(unit), np.log(a / b).mean()]),
-        effect=np.zeros((0, 2)),
+        effect=np.zeros((columns, 2)),
     )
 
 

@@ -92,12 +92,12 @@ class Cells:
 
     def reference_means(self, mean: FloatArray, effect: FloatArray) -> FloatArray:
         """Give segment means where every column is 0, shape (n, n_segments, 2)."""
-        return mean - np.einsum("k,nkd->nd", self.middle, effect)[:, None]
+        return np.asarray(mean - np.einsum("k,nkd->nd", self.middle, effect)[:, None])
 
     def reference_levels(self, levels: FloatArray, effect: FloatArray) -> FloatArray:
         """Give partners' levels for customers whose columns are 0, shape (n, n_partners, 2)."""
         theirs = np.where(self.of_partners, 0.0, self.middle)
-        return levels - np.einsum("k,nkd->nd", theirs, effect)[:, None]
+        return np.asarray(levels - np.einsum("k,nkd->nd", theirs, effect)[:, None])
 
     def average_levels(self, overall: FloatArray, effect: FloatArray) -> FloatArray:
         """Give the levels of every cell, partners being average, at one draw, shape (n_cells, 2).
@@ -225,4 +225,3 @@ def make_cells(
         middle=partner_mean + customer_mean,
         of_partners=of_partners,
     ), cell.astype(np.int64)
-

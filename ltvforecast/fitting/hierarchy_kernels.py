@@ -310,13 +310,23 @@ def log_marginals(
         cells = start[p + 1] - start[p]
         for e in range(basis.shape[0]):
             _contract_all(table, basis, start[p], start[p + 1], e, c)
-            _place(
-                p, e, centre, half, group, start, pattern, mean, sd, shift, box, prior, at
-            )
+            _place(p, e, centre, half, group, start, pattern, mean, sd, shift, box, prior, at)
             height = _climb(c, at, box, prior, first, second, rows, found, trial, cells)
             _spread(found, root)
             value = _integral(
-                c, at, root, height, box, prior, first, second, rows, nodes, log_weights, levels, cells
+                c,
+                at,
+                root,
+                height,
+                box,
+                prior,
+                first,
+                second,
+                rows,
+                nodes,
+                log_weights,
+                levels,
+                cells,
             )
             out[e] += value - math.log(prior[1, 0] * prior[1, 1])
 
@@ -348,9 +358,7 @@ def level_ranges(
         cells = start[p + 1] - start[p]
         for e in range(basis.shape[0]):
             _contract_all(table, basis, start[p], start[p + 1], e, c)
-            _place(
-                p, e, centre, half, group, start, pattern, mean, sd, shift, box, prior, at
-            )
+            _place(p, e, centre, half, group, start, pattern, mean, sd, shift, box, prior, at)
             _climb(c, at, box, prior, first, second, rows, found, trial, cells)
             _spread(found, root)
             wide = root[0], math.sqrt(root[1] ** 2 + root[2] ** 2)
@@ -410,9 +418,7 @@ def draw_levels(
         cells = start[p + 1] - start[p]
         for e in range(count):
             _contract_all(table, basis, start[p], start[p + 1], e, c)
-            _place(
-                p, e, centre, half, group, start, pattern, mean, sd, shift, box, prior, at
-            )
+            _place(p, e, centre, half, group, start, pattern, mean, sd, shift, box, prior, at)
             height = _climb(c, at, box, prior, first, second, rows, found, trial, cells)
             _spread(found, root)
             begin = int(uniform[e, p, 0] * (bank.shape[0] - tries))
@@ -449,7 +455,12 @@ def table_at(
     """Evaluate tables at levels (n, n_cells, 2) into ``out`` (n, n_cells)."""
     c = np.empty((1, sizes[0], sizes[1]))
     first, second = np.empty((1, 3, sizes[0])), np.empty((1, 3, sizes[1]))
-    rows, at, box, flat = np.empty((1, 3, sizes[1])), np.empty(2), np.empty((1, 2, 2)), np.ones((2, 2))
+    rows, at, box, flat = (
+        np.empty((1, 3, sizes[1])),
+        np.empty(2),
+        np.empty((1, 2, 2)),
+        np.ones((2, 2)),
+    )
     for p in range(table.shape[0]):
         box[0, 0], box[0, 1] = centre[p], half[p]
         for e in range(basis.shape[0]):

@@ -14,6 +14,7 @@ import numpy as np
 
 from ltvforecast.errors import ConvergenceError
 from ltvforecast.fitting.hierarchy_cells import Cells
+from ltvforecast.fitting.hierarchy_climb import STEP, climb, climb_by_slopes, room
 from ltvforecast.fitting.hierarchy_gates import (
     HierarchyChecks,
     Refused,
@@ -48,12 +49,12 @@ from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["HierarchyDraws", "HierarchyProblem", "HierarchyStart", "sample_hierarchy"]
 
-_STEP = 0.02
 _ROUNDS = 8
 _PILOT_DRAWS = 200
 _REACH = 4.5
 _WIDE_SD = 1.8
 _SHAPE_REACH = 6.0
+_MANY_COORDINATES = 14
 _FINER = (1.0, 1.4, 2.0)
 _ROUGH = 0.75
 _FEWEST_PROPOSALS = 1000
@@ -237,7 +238,11 @@ def _locate(
     half[:, :levels] = 6.0 * spread[cells.owner, :levels] + 0.2
     centre = peaks[cells.owner] + cells.shifts(start.effect[None])[0, cells.pattern]
     box = Box(shapes=start.shapes, shapes_half=start.shapes_half, centre=centre, half=half)
-    eta = _first_eta(problem, start) if eta is None else eta
+    eta = _first_eta(problem, start) if eta is None else eta.copy()
+    bends: FloatArray | None = None
+    many = len(eta) > _MANY_COORDINATES
+    # where there are many coordinates, other points each time would never agree on the boxes
+    same = rng.standard_normal((_PILOT_DRAWS, len(eta))) if many else None
     for turn in range(_ROUNDS):
         rough = turn == 0
         tables = fill_tables(
@@ -249,9 +254,15 @@ def _locate(
             finer=_ROUGH * finer if rough else finer,
         )
         density = _density_of(problem, tables, anchors)
-        optimum = _climb(density, eta, tables.box)
-        eta = optimum.theta
-        box = _next_box(problem, tables, anchors=anchors, optimum=optimum, guard=guard, rng=rng)
+        if many:
+            optimum = climb_by_slopes(density, eta, tables.box, bends)
+        else:
+            optimum = climb(density, eta, tables.box)
+        eta, bends = optimum.theta, optimum.curvature
+        points = rng.standard_normal((_PILOT_DRAWS, len(eta))) if same is None else same
+        box = _next_box(
+            problem, tables, anchors=anchors, optimum=optimum, guard=guard, points=points
+        )
         if not rough and _covers(tables.box, box):
             break
     return _Place(tables=tables, anchors=anchors, optimum=optimum, guard=guard, density=density)
@@ -285,7 +296,7 @@ def _rough_peaks(problem: HierarchyProblem, start: HierarchyStart) -> tuple[Floa
     middle = start.means + cells.means(np.zeros((1, problem.segments, 2)), start.effect[None])[0]
     middle = middle[cells.group]
     at = middle.copy()
-    offsets = np.array([-_STEP, 0.0, _STEP]) * 2.5
+    offsets = np.array([-STEP, 0.0, STEP]) * 2.5
     step = offsets[2]
     precision = _ROUGH_SD**-2.0
     flat = np.zeros(1)
@@ -362,14 +373,14 @@ def _next_box(
     anchors: Anchors,
     optimum: Optimum,
     guard: NormalPrior,
-    rng: np.random.Generator,
+    points: FloatArray,
 ) -> Box:
     """Box around where shared parameters and partners may be, as far as is known now."""
     sd = np.asarray(guard.sd)
     values, vectors = np.linalg.eigh(optimum.curvature * np.outer(sd, sd))
     root = sd[:, None] * vectors / np.sqrt(np.maximum(values, 0.5))
     spread = np.sqrt((root[:2] ** 2).sum(axis=1))
-    eta = optimum.theta + 1.2 * rng.standard_normal((_PILOT_DRAWS, len(sd))) @ root.T
+    eta = optimum.theta + 1.2 * points @ root.T
     box = tables.box
     eta[:, :2] = np.clip(eta[:, :2], box.shapes - box.shapes_half, box.shapes + box.shapes_half)
     plausible = problem.shared(eta, anchors)
@@ -378,19 +389,14 @@ def _next_box(
     half = np.maximum((high - low) / 2.0, 1e-3)
     if problem.priors.levels == 1:
         half[:, 1] = 1.0
-    wide = np.maximum(_SHAPE_REACH * spread, 3.0 * _STEP)
-    stopped = np.abs(optimum.theta[:2] - box.shapes) >= 0.999 * _room(box)
+    wide = np.maximum(_SHAPE_REACH * spread, 3.0 * STEP)
+    stopped = np.abs(optimum.theta[:2] - box.shapes) >= 0.999 * room(box)
     return Box(
         shapes=optimum.theta[:2],
         shapes_half=np.where(stopped, np.clip(4.0 * box.shapes_half, wide, 8.0), wide),
         centre=(high + low) / 2.0,
         half=half,
     )
-
-
-def _room(box: Box) -> FloatArray:
-    """How far from the centre the peak of the shapes may lie, for differences around it."""
-    return np.maximum(box.shapes_half - 2.0 * _STEP, 0.0)
 
 
 def _covers(box: Box, wanted: Box) -> bool:
@@ -401,45 +407,6 @@ def _covers(box: Box, wanted: Box) -> bool:
     off = np.abs(box.centre - wanted.centre)
     good &= np.all(off + wanted.half <= 1.15 * box.half + 0.02)
     return bool(good)
-
-
-def _climb(density: LogDensity, eta: FloatArray, box: Box) -> Optimum:
-    """Newton's method on values alone: the density is smooth and takes many points at once."""
-    room = _room(box)
-    factors = np.array([1.0, 0.5, 0.25, 0.1, 0.03, 0.01, 0.001])
-    for _ in range(60):
-        eta[:2] = np.clip(eta[:2], box.shapes - room, box.shapes + room)
-        value, slope, curvature = _differences(density, eta)
-        values, vectors = np.linalg.eigh(curvature)
-        floor = 1e-6 * max(1.0, float(np.abs(values).max()))
-        step = vectors @ ((vectors.T @ slope) / np.maximum(np.abs(values), floor))
-        step *= min(1.0, 1.5 / max(float(np.abs(step).max()), 1e-12))
-        trials = eta + factors[:, None] * step
-        trials[:, :2] = np.clip(trials[:, :2], box.shapes - room, box.shapes + room)
-        heights = density(trials)
-        best = int(np.argmax(heights))
-        if not heights[best] > value + 1e-6 * max(1.0, 1e-6 * abs(value)):
-            break
-        eta = trials[best]
-        if heights[best] - value < 1e-3:
-            value, slope, curvature = _differences(density, eta)
-            break
-    return Optimum(theta=eta, value=value, gradient=slope, curvature=curvature)
-
-
-def _differences(density: LogDensity, eta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-    """Value, gradient and minus the Hessian by central differences."""
-    size = len(eta)
-    unit = _STEP * np.eye(size)
-    first, second = np.triu_indices(size, 1)
-    both = unit[first] + unit[second]
-    found = density(np.concatenate([eta[None], eta + unit, eta - unit, eta + both, eta - both]))
-    value, up, down = found[0], found[1 : size + 1], found[size + 1 : 2 * size + 1]
-    rise, fall = np.split(found[2 * size + 1 :], 2)
-    curvature = np.diag(2.0 * value - up - down)
-    mixed = up[first] + up[second] + down[first] + down[second] - 2.0 * value - rise - fall
-    curvature[first, second] = curvature[second, first] = mixed / 2.0
-    return float(value), (up - down) / (2.0 * _STEP), curvature / _STEP**2
 
 
 def _dominated(found: PosteriorDraws, guard: NormalPrior, priors: LevelPriors) -> tuple[str, ...]:

@@ -31,7 +31,6 @@ from ltvforecast.fitting.hierarchy_posterior import (
     sample_hierarchy,
 )
 from ltvforecast.fitting.hierarchy_tables import levels_of_all
-from ltvforecast.fitting.pooled_spend import spend_effects_mode
 from ltvforecast.fitting.priors import SPEND_PRIOR, NormalPrior
 from ltvforecast.fitting.spend import fit_spend
 from ltvforecast.fitting.spend_data import SpendData, amounts_data
@@ -198,9 +197,7 @@ def fit_partner_spend(
         chosen = np.linspace(0, len(cells.group) - 1, _PILOT_PARTNERS).astype(np.int64)
         few, theirs = cells.part(chosen)
         pilot = _problem(rows.part(theirs), few, len(names), priors)
-    start = _start(pooled, data.unit)
-    if covariates is not None and pattern is not None:
-        start = replace(start, effect=spend_effects_mode(data, home, pattern, covariates))
+    start = _start(pooled, data.unit, columns=len(cells.names))
     found = sample_hierarchy(problem, start, pilot=pilot, draws=draws, rng=rng)
     if isinstance(found, Refused):
         return found
@@ -352,9 +349,7 @@ def _left(customers: pd.DataFrame, *, first_purchase: bool) -> tuple[FloatArray,
     return np.where(total > 0, n, 0.0), total
 
 
-def _problem(
-    rows: SpendRows, cells: Cells, segments: int, priors: LevelPriors
-) -> HierarchyProblem:
+def _problem(rows: SpendRows, cells: Cells, segments: int, priors: LevelPriors) -> HierarchyProblem:
     def values(
         log_p: FloatArray, log_excess: FloatArray, s: FloatArray, flat: FloatArray
     ) -> FloatArray:
@@ -371,7 +366,7 @@ def _problem(
     )
 
 
-def _start(pooled: SpendFit, unit: float) -> HierarchyStart:
+def _start(pooled: SpendFit, unit: float, *, columns: int) -> HierarchyStart:
     """Where the fit without partners is, in typical amounts, and how uncertain it is."""
     p, q, v = (pooled.draws[name][:, 0] for name in ("p", "q", "v"))
     shapes = np.stack([np.log(p), np.log(q - 1.0)])
@@ -380,7 +375,7 @@ def _start(pooled: SpendFit, unit: float) -> HierarchyStart:
         shapes=shapes.mean(axis=1),
         shapes_half=np.clip(6.0 * shapes.std(axis=1), 0.5, 5.0),
         means=np.array([level, 0.0]),
-        effect=np.zeros((0, 2)),
+        effect=np.zeros((columns, 2)),
     )
 
 

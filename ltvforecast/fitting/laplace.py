@@ -31,6 +31,9 @@ _PROPOSALS_PER_DRAW = 4
 _FEWEST_EFFECTIVE = 400.0
 _ROUNDS = 4
 _KERNELS = 50
+_MANY_COORDINATES = 10
+"""Above this kernels are too far apart to follow anything: one wide component moves instead, and
+there are twice as many proposals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +93,7 @@ def sample_posterior(
         What is being fitted, for the message.
     proposals : int, optional
         How many to begin with, twice as many whenever the proposal is refitted. By default (and at
-        most) four for each draw, and no fewer than 4,000.
+        most) four for each draw, and no fewer than 4,000; twice that above ten coordinates.
 
     Returns
     -------
@@ -111,6 +114,8 @@ def sample_posterior(
     ((1000, 2), True)
     """
     whole = max(_FEWEST_PROPOSALS, _PROPOSALS_PER_DRAW * draws)
+    if len(optimum.theta) > _MANY_COORDINATES:
+        whole *= 2
     needed = max(_FEWEST_EFFECTIVE, _FEWEST_EFFECTIVE / 1000.0 * draws)
     proposal: tuple[_StudentT, ...] = (_laplace_proposal(optimum, np.asarray(prior.sd)),)
     for rounds in range(_ROUNDS):
@@ -166,12 +171,19 @@ def _refit(
     """Follow the weighted proposals: small kernels where they lie, and three wide safeguards.
 
     The kernels' width is the normal reference rule of density estimation (Scott 2015, section
-    6.3.2) for as many points as there are kernels.
+    6.3.2) for as many points as there are kernels. In many coordinates no kernels: a component with
+    the weighted proposals' mean and covariance, and a wider one.
     """
     size = points.shape[1]
     centre, covariance = _moments(points, weights)
     covariance += 1e-3 * first.root @ first.root.T
     root = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
+    if size > _MANY_COORDINATES:
+        return (
+            _StudentT(centre=first.centre, root=first.root, df=first.df, share=0.1),
+            _StudentT(centre=centre, root=root, df=9.0, share=0.7),
+            _StudentT(centre=centre, root=1.4 * root, df=5.0, share=0.2),
+        )
     width = (4.0 / (size + 2.0) / _KERNELS) ** (1.0 / (size + 4.0))
     wide = (
         _StudentT(centre=first.centre, root=first.root, df=first.df, share=0.1),

@@ -8,8 +8,10 @@ from html import escape
 
 import numpy as np
 
+from ltvforecast.covariate_types import CovariateEffects
+from ltvforecast.fitting.covariate_words import CAUTION, effect_table
 from ltvforecast.fitting.model_record import parameter_summary
-from ltvforecast.fitting.priors import PURCHASE_PRIOR, SPEND_PRIOR
+from ltvforecast.fitting.priors import EFFECT_SD, PURCHASE_PRIOR, SPEND_PRIOR
 from ltvforecast.types import Dependence, FitChecks, FittedModel, Layers, PurchaseFit, SpendFit
 
 __all__ = ["model_card"]
@@ -80,6 +82,7 @@ def model_card(model: FittedModel) -> str:
         _diagnostics("Spend", model.spend),
         _dependence(model.dependence),
         f"Seasonal clock: {_prose(model.calendar.how)}.",
+        *_covariates(model.effects),
         "## What past forecasts taught",
         _layers(model.layers),
         "## Limits",
@@ -244,6 +247,26 @@ def _dependence(dependence: Dependence | None) -> str:
         "of purchase rate and spend level, by the likelihood of first purchases (likelihood "
         f"ratio {dependence.likelihood_ratio:.1f})."
     )
+
+
+def _covariates(effects: CovariateEffects | None) -> list[str]:
+    if effects is None:
+        return []
+    rows = [
+        (_prose(words), f"{factor:.3f}", f"{low:.3f} to {high:.3f}")
+        for words, factor, low, high in effect_table(effects)[
+            ["what", "factor", "factor_lo_90", "factor_hi_90"]
+        ].itertuples(index=False)
+    ]
+    return [
+        "## What goes with buying more",
+        "Effects of covariates have a normal prior with mean 0 and sd "
+        f"{EFFECT_SD:g} on the log of the factor, for one unit of the coded column. They are drawn "
+        "together with all other parameters. Parameters above are those of customers whose "
+        "columns are all 0.",
+        _table(("what", "factor", "90 %"), rows),
+        _prose(CAUTION),
+    ]
 
 
 def _limits(dependence: Dependence | None) -> str:

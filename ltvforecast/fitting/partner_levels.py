@@ -153,7 +153,8 @@ def _average(effects: CovariateEffects | None, name: str) -> FloatArray:
     if effects is None:
         return np.zeros((1, 1))
     weight = np.bincount(effects.customer_pattern, minlength=len(effects.patterns))
-    return (effects.draws[name] @ (weight @ effects.patterns / weight.sum()))[:, None]
+    mean = weight @ effects.patterns / weight.sum()
+    return np.asarray(effects.draws[name] @ mean)[:, None]
 
 
 def _purchase_rate(fit: PartnerPurchases) -> FloatArray:

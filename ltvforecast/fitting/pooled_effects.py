@@ -126,9 +126,7 @@ class KindsLikelihood(Generic[Table]):
         return value, gradient
 
 
-def joint_objective(
-    likelihood: KindsLikelihood[Table], prior: NormalPrior | None
-) -> Objective:
+def joint_objective(likelihood: KindsLikelihood[Table], prior: NormalPrior | None) -> Objective:
     """Log-posterior of common coordinates and effects, or the log-likelihood, with its gradient.
 
     Parameters

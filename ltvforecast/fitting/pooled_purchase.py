@@ -35,12 +35,11 @@ from ltvforecast.fitting.purchase_likelihood import (
 )
 from ltvforecast.types import FloatArray, IntArray, PurchaseFit
 
-__all__ = ["fit_purchase_effects", "purchase_effects_mode"]
+__all__ = ["fit_purchase_effects"]
 
 _WHAT = "the purchase process with covariates"
 _LEVELS = (1, 2)
 """Coordinates ``log(r / alpha)`` and ``logit a / (a + b)``."""
-_PILOT_CUSTOMERS = 30_000
 _FAR = 40.0
 
 
@@ -120,31 +119,6 @@ def fit_purchase_effects(
         diagnostics=diagnostics,
     )
     return fit, effects
-
-
-def purchase_effects_mode(
-    x: FloatArray, t_x: FloatArray, T: FloatArray, home: IntArray, design: CovariateDesign
-) -> FloatArray:
-    """Most probable effects, from at most 30,000 of the customers: where to begin.
-
-    Parameters
-    ----------
-    x, t_x, T : float64 array, shape (n_customers,)
-        Times in multiples of the mean age.
-    home : int64 array, shape (n_customers,)
-    design : CovariateDesign
-
-    Returns
-    -------
-    float64 array, shape (column, 2)
-        On ``log(r / alpha)`` and on ``logit a / (a + b)``.
-    """
-    some = slice(None, None, 1 + len(x) // _PILOT_CUSTOMERS)
-    kinds = customer_kinds(home[some], design.customer_pattern[some], design)
-    prior = with_effects(PURCHASE_PRIOR, design.names, _LEVELS)
-    likelihood = _likelihood((x[some], t_x[some], T[some]), kinds)
-    best = _maximum(likelihood, prior, posterior=True)
-    return best.theta[4:].reshape(2, -1).T.copy()
 
 
 def _gradient(theta: FloatArray, table: PurchaseTable) -> tuple[float, FloatArray]:

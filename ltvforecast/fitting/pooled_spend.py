@@ -38,12 +38,11 @@ from ltvforecast.fitting.spend_likelihood import (
 )
 from ltvforecast.types import FloatArray, IntArray, SpendFit
 
-__all__ = ["fit_spend_effects", "spend_effects_mode"]
+__all__ = ["fit_spend_effects"]
 
 _WHAT = "the spend per purchase with covariates"
 _LEVELS = (1,)
 """The coordinate ``log(mean spend)``."""
-_PILOT_CUSTOMERS = 30_000
 _LOWER = np.array([-8.0, -40.0, np.log(0.01)])
 _UPPER = np.array([11.0, 40.0, 11.0])
 
@@ -143,40 +142,13 @@ def fit_spend_effects(
     return fit, effect
 
 
-def spend_effects_mode(
-    data: SpendData, home: IntArray, pattern: IntArray, design: CovariateDesign
-) -> FloatArray:
-    """Most probable effects on spend, from at most 30,000 of the customers: where to begin.
-
-    Parameters
-    ----------
-    data : SpendData
-    home, pattern : int64 array, shape (n_customers,)
-        Partner and row of ``design.patterns`` of the customers that ``data`` is of.
-    design : CovariateDesign
-
-    Returns
-    -------
-    float64 array, shape (column, 2)
-        On the log of the mean spend; the second column is 0.
-    """
-    some = slice(None, None, 1 + len(home) // _PILOT_CUSTOMERS)
-    kinds = customer_kinds(home[some], pattern[some], design)
-    prior = with_effects(SPEND_PRIOR, design.names, _LEVELS)
-    likelihood = _likelihood(data, kinds, some)
-    best = _maximum(likelihood, prior, data, posterior=True)
-    return np.stack([best.theta[3:], np.zeros(len(design.names))], axis=1)
-
-
 def _gradient(theta: FloatArray, table: SpendTable) -> tuple[float, FloatArray]:
     value, by_parameter = log_likelihood_gradient(theta, table)
     return value, coordinate_gradient(theta, by_parameter)
 
 
-def _likelihood(
-    data: SpendData, kinds: Kinds, some: slice = slice(None)
-) -> KindsLikelihood[SpendTable]:
-    n, total, log_total = data.n[some], data.total[some], data.log_total[some]
+def _likelihood(data: SpendData, kinds: Kinds) -> KindsLikelihood[SpendTable]:
+    n, total, log_total = data.n, data.total, data.log_total
     return KindsLikelihood(
         tables=[amounts_table(n[m], total[m], log_total[m]) for m in kinds.members()],
         rows=kinds.rows,

@@ -139,7 +139,7 @@ def pool_purchases(
     Raises
     ------
     ConvergenceError
-        There is nothing to fit, or no method gives a posterior that is to be trusted.
+        There is nothing to fit, or chains that were asked for have not converged.
     SummaryError
         A history is impossible.
     """
@@ -160,7 +160,10 @@ def pool_purchases(
     why = _after_refusal(found, settings, "together" if covariates else on_refusal)
     if isinstance(why, Together):
         return why
-    sampled = sample_partner_purchases(history, partners, _told(chains, found), rng=rng)
+    try:
+        sampled = sample_partner_purchases(history, partners, _told(chains, found), rng=rng)
+    except ConvergenceError as unconverged:
+        return _given_up(found, unconverged)
     return _flagged_purchases(sampled, why)
 
 
@@ -191,7 +194,7 @@ def pool_spend(
     Raises
     ------
     ConvergenceError
-        No amount is positive, or no method gives a posterior that is to be trusted.
+        No amount is positive, or chains that were asked for have not converged.
     SummaryError
         An amount is impossible.
     """
@@ -218,7 +221,10 @@ def pool_spend(
     why = _after_refusal(found, settings, "together" if covariates else on_refusal)
     if isinstance(why, Together):
         return why
-    sampled = sample_partner_spend(customers, partners, _told(chains, found), rng=rng)
+    try:
+        sampled = sample_partner_spend(customers, partners, _told(chains, found), rng=rng)
+    except ConvergenceError as unconverged:
+        return _given_up(found, unconverged)
     return _flagged_spend(sampled, why)
 
 
@@ -274,6 +280,15 @@ def _after_refusal(
             remedy="choose pooling 'partial' or 'complete'",
         )
     return (f"{reason}, and Markov chains were run instead",)
+
+
+def _given_up(found: Refused, unconverged: ConvergenceError) -> Together:
+    """Treat partners alike where no method can tell them apart, and say so."""
+    return Together(
+        why=f"these data don't tell reliably how {found.what} differ: the fast posterior was "
+        f"refused ({'; '.join(found.gates)}), and so were Markov chains ({unconverged.found}); "
+        "partners are taken together (complete pooling)"
+    )
 
 
 def _told(chains: ChainSettings, found: Refused) -> ChainSettings:

@@ -86,7 +86,9 @@ SPEND_PRIOR = NormalPrior(
 """Of ``log p, log(mean spend), log(q-1)``; money in multiples of the median customer's amount."""
 
 
-def with_effects(prior: NormalPrior, columns: tuple[str, ...], levels: tuple[int, ...]) -> NormalPrior:
+def with_effects(
+    prior: NormalPrior, columns: tuple[str, ...], levels: tuple[int, ...]
+) -> NormalPrior:
     """Add the effects of covariates to a prior.
 
     Parameters

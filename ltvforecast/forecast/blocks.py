@@ -155,20 +155,20 @@ def _simulate_slice(
         streams[1],
     )
     if programme.expected is not None:
-        _fill_in(programme, programme.expected, customers, draws, place, paths, totals)
+        known = programme.expected, customers, draws
+        _fill_in(programme, known, place=place, paths=paths, totals=totals)
 
 
 def _fill_in(
     programme: Programme,
-    expected: ExpectedPurchases | PartnerPurchases,
-    customers: Customers,
-    draws: Draws,
+    known: tuple[ExpectedPurchases | PartnerPurchases, Customers, Draws],
+    *,
     place: slice,
     paths: Paths,
     totals: Totals,
 ) -> None:
     """Fill in what closed forms and paths say of these customers, and add to the totals."""
-    p_alive = paths.p_alive
+    (expected, customers, draws), p_alive = known, paths.p_alive
     alive_purchases, alive_discounted = _given_alive(expected, customers, draws, place)
     purchases = p_alive * alive_purchases
     spend = _expected_spend(customers, draws, programme.highest_spend) * paths.spend_factor

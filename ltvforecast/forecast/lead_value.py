@@ -206,7 +206,7 @@ def _conversion(rate: float | tuple[int, int], draws: int, seed: int) -> FloatAr
         won, tried = (whole_number("conversion_rate", each, least=0) for each in rate)
         if 0 <= won <= tried and tried > 0:
             stream = new_partner_stream(seed, 3, "conversion")
-            return stream.beta(won + 0.5, tried - won + 0.5, draws)
+            return np.asarray(stream.beta(won + 0.5, tried - won + 0.5, draws))
     elif 0.0 < rate <= 1.0:
         return np.full(draws, float(rate))
     raise ConfigError(
@@ -271,7 +271,7 @@ def _terms(
 def _weights(model: FittedModel, partners: IntArray) -> FloatArray:
     """By how many customers they have: a lead becomes a customer of theirs."""
     weight = np.maximum(model.summary.partner_customers[partners].astype(np.float64), 1e-9)
-    return weight / weight.sum()
+    return np.asarray(weight / weight.sum())
 
 
 def _expected(market: _Market, partners: IntArray, *, draws: int) -> FloatArray:
@@ -352,7 +352,10 @@ def _simulated(market: _Market, partners: IntArray, number: IntArray, *, name: s
             expected="revenue of a comparable size in all parameter draws",
             remedy="fit with --method laplace, or give it more purchases",
         )
-    revenue, firsts, eligible = (part * terms.quantum for part in brought[:3])
+    revenue, firsts, eligible = (
+        part.astype(np.float64) * terms.quantum
+        for part in (brought.revenue, brought.first_revenue, brought.eligible)
+    )
     return _worth(market, revenue, firsts, eligible, counts.astype(np.float64))
 
 

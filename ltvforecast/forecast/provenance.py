@@ -110,7 +110,15 @@ def build_provenance(
         "layers": _layer_facts(model, spec),
         "dependence": _dependence_facts(model),
         "calendar": _calendar_facts(model.calendar),
+        "covariates": _covariate_facts(model),
     }
+
+
+def _covariate_facts(model: FittedModel) -> dict[str, object]:
+    """Tell what covariates go with."""
+    from ltvforecast.fitting.covariate_words import effect_record
+
+    return effect_record(model.effects)
 
 
 def _told_terms(table: pd.DataFrame | None) -> list[str]:

@@ -37,6 +37,7 @@ from ltvforecast.types import CustomerSummary, FittedModel, FloatArray, Forecast
 __all__ = [
     "NEW_PARTNER",
     "Worth",
+    "few_words",
     "new_partner_table",
     "new_partner_terms",
     "partner_row",
@@ -50,6 +51,9 @@ NEW_PARTNER = "new partner"
 NAMED = 3
 """Partners that a warning names."""
 EXPECTATION_DRAWS = 200
+FEW_PARTNERS = 5
+"""With fewer it is mostly the prior that says how far partners differ."""
+_UNSEEN = "nobody of its segment is in the data: taken to be like any partner of the programme"
 _STAND_IN = "\x00new partner of "
 
 
@@ -207,7 +211,8 @@ def rank_table(
     pandas.DataFrame
         ``partner_id`` (empty), ``segment``, ``partners`` (of it in the data), the columns of
         :func:`partner_row`, ``expected_ltv`` intervals (of the segment's average new partner: what
-        is uncertain is the segment), ``p_best`` (that its average new partner is worth most).
+        is uncertain is the segment), ``p_best`` (that its average new partner is worth most),
+        ``warnings``.
 
     Notes
     -----
@@ -235,12 +240,13 @@ def rank_table(
                 "partners": known.count(name),
                 **partner_row(worth, periods, spec.levels),
                 **_ends(mean, spec.levels),
+                "warnings": few_words(like),
             }
         )
     best = np.argmax(np.array(expected), axis=0)
-    table = pd.DataFrame(rows).assign(
-        p_best=[float(np.mean(best == place)) for place in range(len(rows))]
-    )
+    table = pd.DataFrame(rows)
+    told = [float(np.mean(best == place)) for place in range(len(rows))]
+    table.insert(len(table.columns) - 1, "p_best", told)
     table = table.sort_values(["ltv", "segment"], ascending=[False, True], ignore_index=True)
     return table.astype({"partner_id": "str", "segment": "str"})
 
@@ -296,6 +302,26 @@ def new_partner_table(
     return pd.concat([table, named], ignore_index=True), (recruit_words(names),)
 
 
+def few_words(like: Likeness) -> str:
+    """Say that a partner is like very few; empty where it is not.
+
+    Parameters
+    ----------
+    like : Likeness
+
+    Returns
+    -------
+    str
+    """
+    known = len(like.partners)
+    if known >= FEW_PARTNERS:
+        return ""
+    return (
+        f"only {known} partner{'s' * (known != 1)} like it in the data: how far partners differ is "
+        "hardly known"
+    )
+
+
 def recruit_words(names: Sequence[str]) -> str:
     """Say that partners without data are forecast apart from the programme.
 
@@ -344,6 +370,7 @@ def _named_rows(
     if table is not None and "segment" in table:
         ids = table["partner_id"].astype(str)
         told = dict(zip(ids, table["segment"].fillna("").astype(str), strict=True))
+    known = segments_of(model.summary)
     coded, rankable = table_covariates(model, names), set(_rankable(model))
     found: dict[tuple[object, ...], Worth] = {}
     rows = []
@@ -352,11 +379,20 @@ def _named_rows(
         own = coded.get(name)
         terms = new_partner_terms(spec.economics, model.summary, partner_id=name, segment=segment)
         key = (segment, None if own is None else own.tobytes(), _key(terms))
+        like = likeness(model, segment if segment in rankable else None, row=own)
         if key not in found:
-            like = likeness(model, segment if segment in rankable else None, row=own)
             found[key] = worth_of(model, spec, periods, like, terms=terms)
+        unseen = _UNSEEN if segment and segment not in rankable else ""
         columns = partner_row(found[key], periods, spec.levels)
-        rows.append({"partner_id": name, "segment": segment, "partners": 0, **columns})
+        rows.append(
+            {
+                "partner_id": name,
+                "segment": segment,
+                "partners": known.count(segment),
+                **columns,
+                "warnings": "; ".join(words for words in (unseen, few_words(like)) if words),
+            }
+        )
     return pd.DataFrame(rows).astype({"partner_id": "str", "segment": "str"})
 
 

@@ -16,6 +16,7 @@ from ltvforecast.forecast.horizon import Periods, parse_horizon, split_periods
 from ltvforecast.forecast.intervals import check_levels, interval_columns
 from ltvforecast.forecast.layers import applied_layers
 from ltvforecast.forecast.recruit_parameters import (
+    Likeness,
     code_covariates,
     likeness,
     partner_covariates,
@@ -24,6 +25,7 @@ from ltvforecast.forecast.recruit_parameters import (
 from ltvforecast.forecast.recruit_table import (
     NEW_PARTNER,
     Worth,
+    few_words,
     new_partner_terms,
     partner_row,
     rank_table,
@@ -174,7 +176,7 @@ def predict_new_partner(
         periods=_period_table(worth, periods, spec.levels),
         draws=_draw_set(worth),
         spec=spec,
-        notes=(*_notes(model, like.segment, p_start=p_start, given=row is not None), *told),
+        notes=(*_notes(model, like, p_start=p_start), *told),
     )
 
 
@@ -303,10 +305,9 @@ def _draw_set(worth: Worth) -> xr.Dataset:
     )
 
 
-def _notes(model: FittedModel, segment: str, *, p_start: float, given: bool) -> tuple[str, ...]:
-    alike = (
-        f"the partners of the segment {segment!r}" if segment else "any partner of the programme"
-    )
+def _notes(model: FittedModel, like: Likeness, *, p_start: float) -> tuple[str, ...]:
+    whom = f"the partners of the segment {like.segment!r}" if like.segment else "any partner"
+    few = few_words(like)
     start = (
         "The horizon begins with its first customer: partners are in the data from their first "
         "customer on only. "
@@ -316,13 +317,17 @@ def _notes(model: FittedModel, segment: str, *, p_start: float, given: bool) -> 
         if p_start == 1.0
         else f"It never brings anybody with a probability of {100 * (1 - p_start):.0f} %."
     )
-    notes = [f"The partner is taken to be like {alike} in the data.", start + never]
+    notes = [
+        f"The partner is taken to be like {whom} of the programme.",
+        *([f"{few[:1].upper()}{few[1:]}."] if few else []),
+        start + never,
+    ]
     if model.partner_levels is None:
         notes.append(
             "Its customers buy and spend like those of the whole programme: the model does not "
             "tell partners apart (complete pooling), only how many customers they bring."
         )
-    if partner_covariates(model) and not given:
+    if partner_covariates(model) and like.row is None:
         notes.append("Its covariates are taken to be those of the partners that it is like.")
     notes.append(
         "All that its customers buy counts, also where they buy through other partners; "

@@ -4,6 +4,7 @@
 
     partners.csv   periods.csv   segments.csv        the tables
     customers.parquet   streams.csv                  (streams only where they are told)
+    new_partners.csv                                 (only where acquisition is known)
     programme.json                                   the whole programme
     draws.nc                                         draws by partner (NetCDF-4)
     history.parquet                                  revenue by partner and day up to as_of
@@ -57,6 +58,8 @@ _FILES = (
 )
 _STREAMS = "streams.csv"
 """Only where the transactions tell revenue streams."""
+_NEW_PARTNERS = "new_partners.csv"
+"""Only where something can be said of partners without data."""
 _TEXT = (
     "partner_id",
     "segment",
@@ -96,10 +99,11 @@ def save_forecast(
         _write_csv(forecast.partners, made / "partners.csv")
         _write_csv(forecast.periods, made / "periods.csv")
         _write_csv(forecast.segments, made / "segments.csv")
-        files = _FILES
-        if forecast.streams is not None:
-            _write_csv(forecast.streams, made / _STREAMS)
-            files = (*_FILES, _STREAMS)
+        files = list(_FILES)
+        for name, told in ((_STREAMS, forecast.streams), (_NEW_PARTNERS, forecast.new_partners)):
+            if told is not None:
+                _write_csv(told, made / name)
+                files.append(name)
         for name, table in (("customers", forecast.customers), ("history", forecast.history)):
             pq.write_table(
                 pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None),
@@ -113,7 +117,7 @@ def save_forecast(
             "spec": _spec_record(forecast.spec),
             "provenance": forecast.provenance,
         }
-        _write_json(index_record(made, _KIND, content, files=files), made / _KIND.index)
+        _write_json(index_record(made, _KIND, content, files=tuple(files)), made / _KIND.index)
 
 
 def load_forecast(folder: str | Path) -> PartnerForecast:
@@ -147,6 +151,9 @@ def load_forecast(folder: str | Path) -> PartnerForecast:
             history=pq.read_table(source / "history.parquet").to_pandas(),
             spec=_spec(record["spec"]),
             provenance=record["provenance"],
+            new_partners=_read_csv(source / _NEW_PARTNERS)
+            if _NEW_PARTNERS in record["files"]
+            else None,
         )
     except (OSError, KeyError, TypeError, ValueError, IndexError, pa.ArrowException) as error:
         raise damaged(source, _KIND, f"its content does not fit together ({error!r})") from error

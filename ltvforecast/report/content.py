@@ -9,16 +9,20 @@ from ltvforecast.errors import ForecastError
 from ltvforecast.report.basis import Basis, amount, between, build_basis, listed, told, whole
 from ltvforecast.report.cells import probability
 from ltvforecast.report.commission import commission
+from ltvforecast.report.covariates import covariates
 from ltvforecast.report.data_account import data_quality, money_gap_micros
 from ltvforecast.report.document import Card, Fact, Report, Section
 from ltvforecast.report.economics import economics
 from ltvforecast.report.explanation import glossary, method, provenance
+from ltvforecast.report.lifespan import lifespan
 from ltvforecast.report.money_terms import costs_given, left_out_words, summary_steps
 from ltvforecast.report.newcomers import new_customers, newcomer_range
 from ltvforecast.report.outlook import months, silence_words, watch_list
 from ltvforecast.report.past import nearest_record, past
 from ltvforecast.report.ranking import head_and_tail, partners
+from ltvforecast.report.recruiting import recruiting
 from ltvforecast.report.segments import segments
+from ltvforecast.report.streams import streams
 from ltvforecast.report.wording import (
     count,
     exact_money,
@@ -36,10 +40,14 @@ SECTIONS: Mapping[str, Callable[[Basis], Section | None]] = {
     "head-and-tail": head_and_tail,
     "segments": segments,
     "watch-list": watch_list,
+    "lifespan": lifespan,
     "months": months,
     "new-customers": new_customers,
+    "recruiting": recruiting,
     "economics": economics,
     "commission": commission,
+    "streams": streams,
+    "covariates": covariates,
     "past": past,
     "data": data_quality,
     "method": method,
@@ -47,7 +55,7 @@ SECTIONS: Mapping[str, Callable[[Basis], Section | None]] = {
     "provenance": provenance,
 }
 """The parts, in the order of the report."""
-OPTIONAL = ("segments", "commission")
+OPTIONAL = ("segments", "lifespan", "recruiting", "commission", "streams", "covariates")
 """Parts that are left out where there is nothing to say."""
 
 

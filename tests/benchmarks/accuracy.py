@@ -1,7 +1,8 @@
 """Accuracy of every method on real data, at past dates: the table of the README.
 
-Run as ``python -m tests.benchmarks.accuracy [--draws N] [--write]``. ``--write`` puts the table
-into the README, between its two marks. Data that may not be shipped are tried too if the
+Run as ``python -m tests.benchmarks.accuracy [--draws N] [--write]``. Revenue of the customers known
+at each date (``existing``) and of all customers (``total``). ``--write`` puts the table into the
+README, between its two marks. Data that may not be shipped are tried too if the
 environment variable ``LTVFORECAST_REAL_DATA`` names the folder that holds them. Everything follows
 from the seed; nothing depends on the clock.
 """
@@ -19,11 +20,12 @@ import pandas as pd
 from ltvforecast.data.datasets import load_cdnow, load_complete_journey
 from ltvforecast.data.transactions import read_transactions
 from ltvforecast.evaluate.backtest import backtest
-from ltvforecast.evaluate.records import MODEL
+from ltvforecast.evaluate.records import MODEL, Target
 
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- accuracy -->", "<!-- /accuracy -->"
 WITHOUT = "ltvforecast, bare model"
+TARGETS: tuple[Target, ...] = ("existing", "total")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +60,8 @@ def cases() -> tuple[Case, ...]:
     return CASES + (OPTIONAL if os.environ.get("LTVFORECAST_REAL_DATA") else ())
 
 
-def scores(case: Case, *, draws: int) -> pd.DataFrame:
-    """Score every method on one case, at partner level, and the bare model too."""
+def scores(case: Case, *, target: Target, draws: int) -> pd.DataFrame:
+    """Score every method on one case and target, at partner level, and the bare model too."""
     transactions = read_transactions(case.load())
     runs = (("auto", None, MODEL), ("off", [], WITHOUT))
     tables = []
@@ -67,6 +69,7 @@ def scores(case: Case, *, draws: int) -> pd.DataFrame:
         evaluation = backtest(
             transactions,
             horizon=case.horizon,
+            target=target,
             origins=case.origins,
             draws=draws,
             layers=layers,
@@ -76,14 +79,15 @@ def scores(case: Case, *, draws: int) -> pd.DataFrame:
         tables.append(pooled[pooled["level"] == "partner"])
     table = pd.concat(tables, ignore_index=True).sort_values("crps", ignore_index=True)
     table.insert(0, "case", f"{case.name}, {case.origins} origins")
+    table.insert(1, "target", target)
     return table
 
 
 def markdown(table: pd.DataFrame) -> str:
     """Write the scores as one table in Markdown."""
     lines = [
-        "| data | method | WAPE | bias | CRPS | inside 50 % | inside 90 % |",
-        "|---|---|---|---|---|---|---|",
+        "| data | revenue | method | WAPE | bias | CRPS | inside 50 % | inside 90 % |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in table.to_dict("records"):
         method = f"**{row['method']}**" if row["method"] == MODEL else row["method"]
@@ -94,8 +98,8 @@ def markdown(table: pd.DataFrame) -> str:
             )
         )  # fmt: skip
         lines.append(
-            f"| {row['case']} | {method} | {row['wape']:.3f} | {row['bias']:+.1%} | {crps} "
-            f"| {half} | {most} |"
+            f"| {row['case']} | {row['target']} | {method} | {row['wape']:.3f} "
+            f"| {row['bias']:+.1%} | {crps} | {half} | {most} |"
         )
     return "\n".join(lines)
 
@@ -116,8 +120,9 @@ def main() -> None:
     asked = parser.parse_args()
     found = []
     for case in cases():
-        found.append(scores(case, draws=asked.draws))
-        print(markdown(found[-1]), flush=True)
+        for target in TARGETS:
+            found.append(scores(case, target=target, draws=asked.draws))
+            print(markdown(found[-1]), flush=True)
     text = markdown(pd.concat(found, ignore_index=True))
     if asked.write:
         write_readme(text)

@@ -172,7 +172,7 @@ def _purchase_draws(
     found = fit_partner_purchases(*history, data.home, partners=data.partners, draws=DRAWS, rng=rng)
     if isinstance(found, Refused):
         return found
-    shared, own = found.shared, found.purchase.draws
+    shared, own = found.shared, for_all(found.purchase.draws, data.partners)
     quantities = {
         "log r": shared["log_r"],
         "mean log rate": shared["mean_log_rate"][:, 0] + unit,
@@ -243,7 +243,7 @@ def _spend_draws(
     found = fit_partner_spend(data.customers, home, partners=partners, draws=DRAWS, rng=rng)
     if isinstance(found, Refused):
         return found
-    own = found.spend.draws
+    own = for_all(found.spend.draws, partners)
     levels = np.log(own["p"] * own["v"] / (own["q"] - 1.0))
     quantities = {
         "log p": found.shared["log_p"],

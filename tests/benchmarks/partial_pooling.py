@@ -93,8 +93,8 @@ def fits(
     same = fit_spend(customers, draws=draws, rng=rngs[3])
     return {
         PARTIAL: Fits(
-            purchase=bought.purchase.draws,
-            spend=paid.spend.draws,
+            purchase=for_all(bought.purchase.draws, partners),
+            spend=for_all(paid.spend.draws, partners),
             first_purchase=paid.spend.first_purchase,
             spreads={
                 "log purchase rate": bought.shared["sd_log_rate"],

@@ -75,7 +75,7 @@ def future_purchases(
         ``x, t_x, T``.
     home : int array, shape (n_customers,)
     parameters : mapping of str to array
-        ``r, alpha, a, b`` of shape (draw, partner).
+        ``r, alpha, a, b`` of shape (draw, partner or 1).
     horizon : float
     rng : numpy.random.Generator
 
@@ -87,7 +87,7 @@ def future_purchases(
     count = len(parameters["r"])
     out = np.empty((count, len(x)))
     for m in range(count):
-        r, alpha, a, b = (parameters[name][m][home] for name in ("r", "alpha", "a", "b"))
+        r, alpha, a, b = (_of(parameters[name][m], home) for name in ("r", "alpha", "a", "b"))
         odds = np.log(a / (b + np.maximum(x, 1) - 1))
         odds += (r + x) * np.log1p((T - t_x) / (alpha + t_x))
         alive = rng.uniform(size=len(x)) < np.where(x > 0, expit(-odds), 1.0)
@@ -114,7 +114,7 @@ def future_money(
     customers : pandas.DataFrame
     home : int array, shape (n_customers,)
     parameters : mapping of str to array
-        ``p, q, v`` of shape (draw, partner).
+        ``p, q, v`` of shape (draw, partner or 1).
     purchases : array, shape (draw, n_customers)
     rng : numpy.random.Generator
     first_purchase : bool
@@ -130,7 +130,7 @@ def future_money(
         total = np.where(n > 0, total - customers["first_value"].to_numpy(np.float64), 0.0)
     out = np.empty_like(purchases)
     for m in range(len(purchases)):
-        p, q, v = (parameters[name][m][home] for name in ("p", "q", "v"))
+        p, q, v = (_of(parameters[name][m], home) for name in ("p", "q", "v"))
         nu = rng.gamma(q + p * n) / (v + total)
         out[m] = rng.gamma(p * purchases[m]) / nu
     return out
@@ -146,3 +146,8 @@ def for_all(parameters: Mapping[str, Array], partners: int) -> dict[str, Array]:
     return {
         name: np.broadcast_to(draws, (len(draws), partners)) for name, draws in parameters.items()
     }
+
+
+def _of(values: Array, home: Array) -> Array:
+    """Take each customer's own parameter, or the one that all share."""
+    return values[home] if len(values) > 1 else values

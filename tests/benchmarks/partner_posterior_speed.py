@@ -327,7 +327,8 @@ def compared(name: str, part: str, *, sampling: Sampling, draws: int, future_dra
         f"{told.divergences} divergent steps. Ours: {draws:,} draws, {one.effective:,.0f} "
         f"effective. CPU seconds: chains {chain_seconds:.1f}, ours {quick:.2f} for 1,000 draws "
         f"({slow:.2f} for {draws:,}): {ratio:,.0f} times (bar {SPEED_BAR:.0f}: "
-        f"{_bar(ratio >= SPEED_BAR)}; for {draws:,} draws {chain_seconds / slow:,.0f} times)."
+        f"{_bar(ratio >= SPEED_BAR)}; for each effective draw "
+        f"{(chain_seconds / other.effective) / (slow / one.effective):,.0f} times)."
     )
     return f"{head}\n\n{table(['', 'mean, sd', 'sd ratio', 'quantiles, sd', 'bars'], rows)}"
 

@@ -22,7 +22,8 @@ def evaluation_of(pit: list[float] | np.ndarray, *, step: int = 90, days: int = 
     ]
     empty = pd.DataFrame()
     return Evaluation(
-        scores=empty, pooled=empty, forecasts=pd.DataFrame(rows), origins=empty,
+        scores=empty, pooled=empty, new_customers=empty, forecasts=pd.DataFrame(rows),
+        origins=empty,
         new_partners=empty, moved_customers=empty, decile_lift=empty, risk_bands=empty,
         horizon=Horizon(text=f"{days}d", days=days), settings={"horizon_days": days}, notes=(),
     )  # fmt: skip

@@ -17,7 +17,14 @@ from ltvforecast.evaluate.backtest import backtest
 from ltvforecast.evaluate.records import MODEL, PROGRAMME, Evaluation
 from ltvforecast.evaluate.store import save_evaluation
 
-QUICK = {"horizon": "60d", "origins": 2, "draws": 60, "workers": 1, "min_customers": 10}
+QUICK = {
+    "horizon": "60d",
+    "target": "existing",
+    "origins": 2,
+    "draws": 60,
+    "workers": 1,
+    "min_customers": 10,
+}
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +40,69 @@ def evaluation(orders: pd.DataFrame) -> Evaluation:
     return backtest(read_transactions(orders), baselines=["last_window", "partner_mean"], **QUICK)
 
 
+@pytest.fixture(scope="module")
+def whole(orders: pd.DataFrame) -> Evaluation:
+    return backtest(
+        read_transactions(orders),
+        baselines=["last_window", "partner_mean"],
+        **{**QUICK, "target": "total", "layers": "off"},
+    )
+
+
+def test_the_total_counts_every_purchase_through_a_known_partner(
+    orders: pd.DataFrame, whole: Evaluation
+) -> None:
+    day = pd.to_datetime(orders["date"])
+    for origin in whole.origins.itertuples():
+        partners = set(orders.loc[day <= origin.origin, "partner_id"])
+        window = (day > origin.origin) & (day <= origin.window_end)
+        theirs = orders[window & orders["partner_id"].isin(partners)]
+        assert origin.actual == pytest.approx(theirs["amount"].sum())
+        rows = whole.forecasts[whole.forecasts["origin"] == origin.origin]
+        rows = rows[(rows["level"] == "partner") & (rows["method"] == MODEL)]
+        by_partner = theirs.groupby("partner_id")["amount"].sum()
+        expected = by_partner.reindex(rows["partner_id"], fill_value=0.0)
+        assert np.allclose(rows["actual"], expected)
+
+
+def test_new_customers_are_in_the_total_and_scored_apart(
+    evaluation: Evaluation, whole: Evaluation
+) -> None:
+    counted = whole.scores[whole.scores["target"] == "new_customers"]
+    assert set(counted["method"]) == {MODEL}
+    assert set(counted["level"]) == {"partner", "partner_all", "programme"}
+    assert len(whole.new_customers) == 3
+    assert evaluation.new_customers.empty
+    one = counted[counted["level"] == "programme"].set_index("origin")
+    came = whole.origins.set_index("origin")["new_customers"]
+    error = one["mae"] / came  # all partners are known, so that all new customers are someone's
+    assert np.allclose(one["wape"], error)
+    forecasts = whole.forecasts
+    mine = forecasts[(forecasts["method"] == MODEL) & (forecasts["level"] == "programme")]
+    existing = evaluation.forecasts[evaluation.forecasts["level"] == "programme"]
+    existing = existing[existing["method"] == MODEL]
+    assert (mine["forecast"].to_numpy() > existing["forecast"].to_numpy()).all()
+    assert (whole.pooled["level"] == "programme").sum() == 3
+
+
+def test_baselines_that_know_of_no_new_customers_are_named(whole: Evaluation) -> None:
+    assert any(": partner_mean; held against" in note for note in whole.notes)
+
+
+def test_a_target_that_means_nothing_is_refused(orders: pd.DataFrame) -> None:
+    with pytest.raises(ConfigError, match="target 'all'"):
+        backtest(orders, horizon="60d", target="all")  # type: ignore[arg-type]
+
+
 def test_the_tables_have_the_promised_columns(evaluation: Evaluation) -> None:
     first = [
         "origin", "method", "level", "wape", "bias", "mae", "crps", "interval_score",
         "coverage_50", "coverage_80", "coverage_90", "coverage_95", "gini",
     ]  # fmt: skip
     assert list(evaluation.scores.columns[: len(first)]) == first
+    target = evaluation.scores.groupby("level")["target"].unique().map(list)
+    assert target["customer"] == ["existing"]
+    assert target["partner"] == target["programme"] == ["existing"]
     assert set(evaluation.scores["level"]) == {"customer", "partner", "partner_all", "programme"}
     assert set(evaluation.scores["method"]) == {MODEL, "last_window", "partner_mean"}
     assert evaluation.scores["origin"].nunique() == 2

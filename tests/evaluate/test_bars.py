@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ltvforecast.evaluate.records import MODEL
-from tests.benchmarks.accuracy import CASES, WITHOUT, Case, scores
+from ltvforecast.evaluate.records import MODEL, Target
+from tests.benchmarks.accuracy import CASES, TARGETS, WITHOUT, Case, scores
 
 NOISE = 0.003
 """Of the WAPE, by a finite number of simulated futures: partner means of 300 draws have errors of
@@ -13,9 +13,10 @@ NOISE = 0.003
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_better_than_what_people_do_today(case: Case) -> None:
-    table = scores(case, draws=300).set_index("method")
+def test_better_than_what_people_do_today(case: Case, target: Target) -> None:
+    table = scores(case, target=target, draws=300).set_index("method")
     ours = table.loc[MODEL]
     others = table.drop(index=[MODEL, WITHOUT])
     assert ours["crps"] < others["crps"].min()

@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.polynomial import chebyshev
 from scipy import stats
 from scipy.special import logsumexp
 
 from ltvforecast.fitting.hierarchy import PARTNER_PURCHASE_PRIORS
-from ltvforecast.fitting.hierarchy_kernels import _polynomials, _slopes
 from ltvforecast.fitting.hierarchy_cells import plain_cells
 from ltvforecast.fitting.hierarchy_levels import Anchors, Shared, shared_of
 from ltvforecast.fitting.hierarchy_likelihood import partner_rows, purchase_values
@@ -46,28 +44,18 @@ def tables(finer: float = 1.0) -> PartnerTables:
         half=half,
     )
     return fill_tables(
-        values, box, customers=ROWS.customers, cells=plain_cells(np.zeros(4, np.int64), 1), levels=2, finer=finer
+        values,
+        box,
+        customers=ROWS.customers,
+        cells=plain_cells(np.zeros(4, np.int64), 1),
+        levels=2,
+        finer=finer,
     )
 
 
 def shared() -> Shared:
     nothing = Anchors(estimate=np.zeros((1, 2)), precision=np.zeros((1, 2)))
     return shared_of(ETA, PARTNER_PURCHASE_PRIORS, nothing)
-
-
-@pytest.mark.parametrize("z", [-0.3, 0.9, 1.4, -1.7])
-def test_polynomials_and_their_derivatives(z: float) -> None:
-    made = np.empty((3, 7))
-    _polynomials(z, made)
-    _slopes(z, made)
-    value, slope, bend = made
-    near = np.clip(z, -1, 1)
-    for k, one in enumerate(np.eye(7)):
-        first = chebyshev.chebval(near, chebyshev.chebder(one))
-        straight = chebyshev.chebval(near, one) + first * (z - near)
-        assert value[k] == pytest.approx(straight)
-        assert slope[k] == pytest.approx(first)
-        assert bend[k] == pytest.approx(chebyshev.chebval(near, chebyshev.chebder(one, 2)))
 
 
 def test_the_integral_is_the_one_of_a_dense_grid() -> None:

@@ -156,6 +156,20 @@ def test_a_refusal_is_sampled_and_the_progress_says_why(summary, monkeypatch, pa
         fit_model(summary, pooling="none", draws=200)
 
 
+def test_where_chains_fail_too_partners_are_alike_and_it_is_said(summary, monkeypatch) -> None:
+    def diverging(*_arguments: object, **_options: object) -> object:
+        raise ConvergenceError("31 divergent steps", expected="none", remedy="pool")
+
+    monkeypatch.setattr(pooling, "fit_partner_purchases", refuse)
+    monkeypatch.setattr(pooling, "sample_partner_purchases", diverging)
+    model = fit_model(summary, draws=200, dependence="off")
+    assert model.purchase.draws["alpha"].shape == (200, 1)
+    told = " ".join(model.purchase.diagnostics.flags)
+    assert "k-hat 0.9" in told
+    assert "31 divergent steps" in told
+    assert "complete pooling" in told
+
+
 def test_flags_reach_the_verdict() -> None:
     plain = Diagnostics(trusted=True, verdict="Fine.")
     assert with_flags(plain, ["", "one thing"]).verdict == "Fine. One thing."

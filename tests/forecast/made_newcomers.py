@@ -19,13 +19,14 @@ LAW = {"r": 0.8, "alpha": 60.0, "a": 0.8, "b": 4.0, "p": 4.0, "q": 4.0, "v": 60.
 
 @dataclass(frozen=True)
 class MadeNewcomers:
-    """What is known at ``as_of``, and what new customers bring in the horizon, by partner."""
+    """What is known at ``as_of``, and what customers bring in the horizon, by partner."""
 
     transactions: pd.DataFrame
     as_of: dt.date
     horizon_days: float
     new_customers: Mapping[str, int]
     new_revenue: Mapping[str, float]
+    existing_revenue: Mapping[str, float]
     active: Mapping[str, bool]
 
 
@@ -75,6 +76,7 @@ def made_newcomers(
     )
     known = sorted(set(names[who[born < edges[months]]]))
     born_new = who[born >= edges[months]]
+    later = ~new & (moment >= edges[months])
     return MadeNewcomers(
         transactions=table[moment < edges[months]],
         as_of=EPOCH + dt.timedelta(days=int(edges[months]) - 1),
@@ -82,6 +84,10 @@ def made_newcomers(
         new_customers={name: int((names[born_new] == name).sum()) for name in known},
         new_revenue={
             name: float(table["amount"][new & (table["partner_id"] == name)].sum())
+            for name in known
+        },
+        existing_revenue={
+            name: float(table["amount"][later & (table["partner_id"] == name)].sum())
             for name in known
         },
         active={name: bool(stopped[k] > months) for k, name in enumerate(names) if name in known},

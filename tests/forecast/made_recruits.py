@@ -13,7 +13,14 @@ from ltvforecast.covariate_types import CategoryCoding, CovariateEffects
 from ltvforecast.partner_types import PartnerPooling
 from ltvforecast.types import Diagnostics, FittedModel, FloatArray
 from tests.forecast.made_acquisitions import made_acquisitions
-from tests.forecast.made_model import AS_OF_DAY, AS_OF, CDNOW, made_customers, made_model, made_summary
+from tests.forecast.made_model import (
+    AS_OF,
+    AS_OF_DAY,
+    CDNOW,
+    made_customers,
+    made_model,
+    made_summary,
+)
 
 SEGMENTS = ("blog", "shop")
 LAW = {"r": 0.8, "kappa": 2.0, "s": 1.5, "beta": 30.0}

@@ -132,6 +132,35 @@ def make_forecast(
             "economics": economics_record(economics),
             "partner_terms": ["acquisition_cost"] if np.isfinite(cac).any() else [],
         },
+        new_partners=_new_partners(segments, scale=revenue_scale) if newcomers else None,
+    )
+
+
+def _new_partners(segments: tuple[str, ...], *, scale: float) -> pd.DataFrame:
+    """One more partner of each segment; the first is worth the most."""
+    rank = np.arange(len(segments))
+    worth = {"ltv": 3.0, "expected_ltv": 3.0, "future_revenue": 5.0, "new_customers": 0.02}
+    columns: dict[str, object] = {}
+    for name, size in worth.items():
+        middle = scale * size / (1.0 + rank)
+        columns[name] = middle
+        for level in LEVELS:
+            columns |= {
+                f"{name}_lo_{level}": middle * (1.0 - 0.01 * level),
+                f"{name}_hi_{level}": middle * (1.0 + 0.02 * level),
+            }
+    return pd.DataFrame(
+        {
+            "partner_id": "",
+            "segment": list(segments),
+            "partners": 5,
+            **columns,
+            "max_affordable_cac": 0.4 * scale / (1.0 + rank),
+            "payback_months": np.nan,
+            "p_payback": np.nan,
+            "p_best": np.where(rank == 0, 1.0 - 0.1 * (len(rank) - 1), 0.1),
+            "warnings": "",
+        }
     )
 
 
