@@ -230,10 +230,10 @@ Map of the modules, each with its own first line:
   count as many.
 - fitting/pooled_effects.py: Covariates where partners are taken together: customers of one kind
   share their parameters.
-- fitting/pooled_purchase.py: Fits the purchase process with covariates, partners taken together:
-  BG/NBD and effects at once.
-- fitting/pooled_spend.py: Fits the spend per purchase with covariates, partners taken together:
-  amounts and effects at once.
+- fitting/pooled_purchase.py: Fits BG/NBD with covariates where partners are taken together: all
+  parameters at once.
+- fitting/pooled_spend.py: Fits Gamma-Gamma with covariates where partners are taken together: all
+  parameters at once.
 - fitting/pooling.py: Partners taken together, apart, or each borrowing from the others: fits by
   what is asked.
 - fitting/predictive.py: What customers look like under the priors, and under a fitted model: data
@@ -413,8 +413,8 @@ Map of the modules, each with its own first line:
   partners.
 - report/content.py: What the report says: every number is computed and every sentence written
   here.
-- report/covariates.py: What goes with buying more: factors of covariates, with the caution not to
-  read them as causes.
+- report/covariates.py: What goes with buying more: factors of covariates, and that they are no
+  causes.
 - report/data_account.py: The data the forecast stands on: every row and every unit of money, and
   what was odd.
 - report/document.py: The records a report is made of, apart from any way of showing them.

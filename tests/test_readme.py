@@ -7,6 +7,7 @@ import re
 import shlex
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from ltvforecast.cli import main
@@ -14,6 +15,16 @@ from ltvforecast.data.synthetic import simulate_programme
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+TERMS = """\
+margin = 0.6
+commission = 0.10
+bounty = 5
+acquisition_cost = 400
+[segment."referral"]
+commission = 0.15
+"""
 
 
 @pytest.fixture
@@ -46,6 +57,33 @@ def test_the_commands_for_later_run(orders: Path) -> None:
         program, *words = shlex.split(line, comments=True)
         assert program == "ltvforecast"
         assert main(words) == 0, line
+
+
+def test_the_commands_for_partners_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programme = simulate_programme(
+        partners=12, customers=500, days=500, seed=5, as_of=dt.date(2025, 12, 31)
+    )
+    programme.transactions.to_csv(tmp_path / "orders.csv", index=False)
+    names = sorted(set(programme.transactions["partner_id"]))
+    pd.DataFrame(
+        {
+            "partner_id": [*names, "not yet signed"],
+            "segment": ["reseller", "referral"] * (len(names) // 2) + ["referral"],
+            "certified": ["yes", "no", "no"] * (len(names) // 3) + ["yes"],
+            "commission_rate": [0.2] + [None] * len(names),
+        }
+    ).to_csv(tmp_path / "partners.csv", index=False)
+    (tmp_path / "terms.toml").write_text(TERMS, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for line in block("sh", "--partners partners.csv").splitlines():
+        program, *words = shlex.split(line, comments=True)
+        assert program == "ltvforecast"
+        assert main(words) == 0, line
+    forecast = tmp_path / "forecasts" / "partners"
+    table = pd.read_csv(forecast / "partners.csv")
+    assert set(table["segment"]) == {"reseller", "referral"}
+    assert "not yet signed" in set(pd.read_csv(forecast / "new_partners.csv")["partner_id"])
+    assert (tmp_path / "partners.xlsx").exists()
 
 
 def test_the_python_runs(orders: Path) -> None:

@@ -55,7 +55,8 @@ def fit(
     ----------
     summary : CustomerSummary
         What :func:`ltvforecast.summarize` gives.
-    method, model, spend, dependence, calendar, acquisition, pooling, covariates, priors, draws, seed
+    method, model, spend, dependence, calendar, acquisition, pooling, covariates, priors, draws,
+    seed
         See :func:`ltvforecast.fitting.fit_model.fit_model`.
     accept_unconverged : bool
         See :func:`ltvforecast.fitting.fit_model.fit_model`.

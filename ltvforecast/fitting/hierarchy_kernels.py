@@ -239,7 +239,7 @@ def _place(
     prior: FloatArray,
     at: FloatArray,
 ) -> None:
-    """Set boxes, in levels of the partner, and prior; the first draw begins in the boxes' middle."""
+    """Set boxes, in the partner's levels, and prior; the first draw begins in the boxes' middle."""
     first, last = start[p], start[p + 1]
     for d in range(2):
         prior[0, d], prior[1, d] = mean[e, group[p], d], sd[e, d]

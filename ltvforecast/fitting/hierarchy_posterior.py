@@ -45,7 +45,7 @@ from ltvforecast.fitting.hierarchy_tables import (
 from ltvforecast.fitting.laplace import LogDensity, PosteriorDraws, sample_posterior
 from ltvforecast.fitting.mle import Optimum
 from ltvforecast.fitting.priors import NormalPrior
-from ltvforecast.types import FloatArray, IntArray
+from ltvforecast.types import FloatArray
 
 __all__ = ["HierarchyDraws", "HierarchyProblem", "HierarchyStart", "sample_hierarchy"]
 

@@ -260,10 +260,12 @@ def _covariates(effects: CovariateEffects | None) -> list[str]:
     ]
     return [
         "## What goes with buying more",
-        "Effects of covariates have a normal prior with mean 0 and sd "
-        f"{EFFECT_SD:g} on the log of the factor, for one unit of the coded column. They are drawn "
-        "together with all other parameters. Parameters above are those of customers whose "
-        "columns are all 0.",
+        (
+            f"Effects of covariates have a normal prior with mean 0 and sd {EFFECT_SD:g} on the "
+            "log of the factor, for one unit of the coded column. They are drawn together with "
+            "all other parameters. Parameters above are those of customers whose columns are "
+            "all 0."
+        ),
         _table(("what", "factor", "90 %"), rows),
         _prose(CAUTION),
     ]

@@ -149,7 +149,7 @@ def partner_words(purchase: PartnerPurchases, spend: PartnerSpend | None) -> str
 
 
 def _average(effects: CovariateEffects | None, name: str) -> FloatArray:
-    """What the average customer's own covariates add, shape (draw, 1)."""
+    """Give what the average customer's own covariates add, shape (draw, 1)."""
     if effects is None:
         return np.zeros((1, 1))
     weight = np.bincount(effects.customer_pattern, minlength=len(effects.patterns))

@@ -41,7 +41,7 @@ class Kinds:
     kind: IntArray
 
     def members(self) -> list[IntArray]:
-        """Customers of each kind."""
+        """Give the customers of each kind."""
         order = np.argsort(self.kind, kind="stable")
         ends = np.cumsum(np.bincount(self.kind, minlength=len(self.rows)))[:-1]
         return np.split(order, ends)
@@ -96,7 +96,7 @@ class KindsLikelihood(Generic[Table]):
     gradient: Callable[[FloatArray, Table], tuple[float, FloatArray]]
 
     def shifts(self, theta: FloatArray) -> FloatArray:
-        """What every kind's covariates add, shape (n, kind, base)."""
+        """Give what every kind's covariates add, shape (n, kind, base)."""
         added = np.zeros((len(theta), len(self.rows), self.base))
         effects = theta[:, self.base :].reshape(len(theta), len(self.levels), -1)
         for place, level in enumerate(self.levels):

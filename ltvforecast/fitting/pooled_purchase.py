@@ -1,4 +1,4 @@
-"""Fits the purchase process with covariates, partners taken together: BG/NBD and effects at once."""
+"""Fits BG/NBD with covariates where partners are taken together: all parameters at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fits the spend per purchase with covariates, partners taken together: amounts and effects at once."""
+"""Fits Gamma-Gamma with covariates where partners are taken together: all parameters at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes with buying more: factors of covariates, with the caution not to read them as causes."""
+"""What goes with buying more: factors of covariates, and that they are no causes."""
 
 from __future__ import annotations
 
