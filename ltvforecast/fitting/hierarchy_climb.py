@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ltvforecast.errors import ConvergenceError
 from ltvforecast.fitting.hierarchy_tables import Box
 from ltvforecast.fitting.laplace import LogDensity
 from ltvforecast.fitting.mle import Optimum
@@ -125,6 +126,8 @@ def _slopes(density: LogDensity, eta: FloatArray) -> tuple[float, FloatArray]:
     """Value and gradient by central differences."""
     size, unit = len(eta), STEP * np.eye(len(eta))
     found = density(np.concatenate([eta[None], eta + unit, eta - unit]))
+    if not np.isfinite(found).all():
+        raise _not_finite()
     return float(found[0]), (found[1 : size + 1] - found[size + 1 :]) / (2.0 * STEP)
 
 
@@ -140,4 +143,14 @@ def _differences(density: LogDensity, eta: FloatArray) -> tuple[float, FloatArra
     curvature = np.diag(2.0 * value - up - down)
     mixed = up[first] + up[second] + down[first] + down[second] - 2.0 * value - rise - fall
     curvature[first, second] = curvature[second, first] = mixed / 2.0
+    if not np.isfinite(found).all():
+        raise _not_finite()
     return float(value), (up - down) / (2.0 * STEP), curvature / STEP**2
+
+
+def _not_finite() -> ConvergenceError:
+    return ConvergenceError(
+        "the posterior of what partners share is not finite near its peak",
+        expected="finite values all around it",
+        remedy="fit with pooling 'complete', or look for partners with absurd amounts",
+    )

@@ -160,11 +160,14 @@ def sample_hierarchy(
     refused = Refused(what=problem.what, gates=())
     eta: FloatArray | None = None
     if pilot is not None:
-        first = _locate(pilot, start, rng=rng)
+        try:
+            first = _locate(pilot, start, rng=rng)
+        except ConvergenceError as error:
+            return Refused(what=problem.what, gates=(error.found,))
         start, eta = _start_of(pilot, first, wider=0.5), first.optimum.theta
     for finer in _FINER:
-        place = _locate(problem, start, rng=rng, eta=eta, finer=finer)
         try:
+            place = _locate(problem, start, rng=rng, eta=eta, finer=finer)
             found = sample_posterior(
                 place.density,
                 place.optimum,

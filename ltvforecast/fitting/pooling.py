@@ -221,11 +221,7 @@ def pool_spend(
     why = _after_refusal(found, settings, "together" if covariates else on_refusal)
     if isinstance(why, Together):
         return why
-    try:
-        sampled = sample_partner_spend(customers, partners, _told(chains, found), rng=rng)
-    except ConvergenceError as unconverged:
-        return _given_up(found, unconverged)
-    return _flagged_spend(sampled, why)
+    return _spend_by_chains(customers, partners, chains, found, why, rng=rng)
 
 
 def with_flags(found: Diagnostics, flags: Sequence[str]) -> Diagnostics:
@@ -280,6 +276,22 @@ def _after_refusal(
             remedy="choose pooling 'partial' or 'complete'",
         )
     return (f"{reason}, and Markov chains were run instead",)
+
+
+def _spend_by_chains(
+    customers: pd.DataFrame,
+    partners: Partners,
+    chains: ChainSettings,
+    found: Refused,
+    why: tuple[str, ...],
+    *,
+    rng: np.random.Generator,
+) -> PartnerSpend | Together:
+    try:
+        sampled = sample_partner_spend(customers, partners, _told(chains, found), rng=rng)
+    except ConvergenceError as unconverged:
+        return _given_up(found, unconverged)
+    return _flagged_spend(sampled, why)
 
 
 def _given_up(found: Refused, unconverged: ConvergenceError) -> Together:
