@@ -312,6 +312,7 @@ def _forecast(
         draws=settings.draws,
         levels=ALL_LEVELS,
         seed=settings.seed,
+        lifespans=False,
         workers=settings.workers,
         progress=progress,
     )

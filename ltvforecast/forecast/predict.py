@@ -72,6 +72,7 @@ def predict(
     seed: int = 20_260_101,
     layers: Sequence[str] | None = None,
     acquisition: bool = True,
+    lifespans: bool = True,
     workers: int | None = None,
     block_size: int | None = None,
     progress: Progress | None = None,
@@ -99,6 +100,8 @@ def predict(
         :mod:`ltvforecast.forecast.layers`); all by default, an empty one for the bare model.
     acquisition : bool
         Whether to forecast new customers, where the model knows how partners bring them.
+    lifespans : bool
+        Whether to tell how long partners last, from a further simulation six years ahead.
     workers : int, optional
         Threads; by default one for each processor, at most 8.
     block_size : int, optional
@@ -184,7 +187,9 @@ def predict(
                 acquisition=spec.acquisition,
                 workers=workers,
                 progress=progress,
-            ),
+            )
+            if lifespans
+            else None,
         )
         return _forecast(model, spec, periods=periods, simulated=simulated, terms=terms)
 
@@ -197,7 +202,7 @@ class _Simulated:
     order: IntArray
     totals: Totals
     newcomers: Newcomers | None
-    lifespans: Lifespans
+    lifespans: Lifespans | None
 
 
 def _first_months(summary: CustomerSummary, terms: PartnerTerms) -> FloatArray | None:
@@ -245,7 +250,7 @@ def _forecast(
         rolled,
         spec,
         p_acquiring=_p_acquiring(model, new),
-        lifespans=simulated.lifespans.table,
+        lifespans=None if simulated.lifespans is None else simulated.lifespans.table,
     )
     split, streams = _streams(summary, flows, rolled, spec, ranked=partners)
     recruits, recruit_words = new_partner_table(model, spec, periods)
@@ -269,7 +274,7 @@ def _forecast(
             money=money_row(
                 rolled.money, months=months_of_periods(periods.edges_days), levels=spec.levels
             ),
-            lifespan=simulated.lifespans.programme,
+            lifespan=None if simulated.lifespans is None else simulated.lifespans.programme,
         ),
         streams=streams,
         draws=_draw_set(rolled.partners, split, spec, summary.partner_ids),

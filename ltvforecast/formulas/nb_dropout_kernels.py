@@ -367,7 +367,7 @@ def _same(parameters: Parameters, m: int) -> bool:
         same = same and parameters.alpha[m, k] == parameters.alpha[m - 1, k]
     for k in range(parameters.level.shape[1]):
         same = same and parameters.level[m, k] == parameters.level[m - 1, k]
-    return same
+    return bool(same)
 
 
 @compiled

@@ -149,7 +149,8 @@ class TestPredict:
 
     def test_partners_periods_and_programme_add_up_with_all_of_them(self, model):
         made = predict(model, horizon="13w", draws=200)
-        whole = made.draws["existing_revenue"].sum("partner").to_numpy()
+        both = made.draws["existing_revenue"] + made.draws["new_revenue"]
+        whole = both.sum("partner").to_numpy()
         assert made.programme["future_revenue"] == pytest.approx(whole.mean(), rel=1e-9)
         assert made.partners["future_revenue"].sum() == pytest.approx(whole.mean(), rel=1e-9)
         by_period = made.periods.groupby("partner_id")["future_revenue"].sum()

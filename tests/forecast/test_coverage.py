@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,14 +48,15 @@ def lived(seed: int) -> tuple[CustomerSummary, FloatArray]:
     return made_summary(table, shares=shares), future
 
 
-def test_intervals_hold_what_they_say() -> None:
+@pytest.mark.parametrize("pooling", ["complete", pytest.param("partial", marks=pytest.mark.slow)])
+def test_intervals_hold_what_they_say(pooling: Literal["complete", "partial"]) -> None:
     from ltvforecast.fitting.fit_model import fit_model
 
     below = []
     for seed in range(PROGRAMMES):
         summary, future = lived(seed)
-        fitted = fit_model(summary, draws=500, seed=seed)
-        forecast = predict(fitted, horizon="26w", draws=500, seed=seed)
+        fitted = fit_model(summary, pooling=pooling, draws=500, seed=seed)
+        forecast = predict(fitted, horizon="26w", draws=500, seed=seed, lifespans=False)
         draws = forecast.draws["existing_revenue"].to_numpy()
         # randomised rank, so that no revenue at all, which is likely, counts fairly
         share = np.random.default_rng(seed).random(PARTNERS)
