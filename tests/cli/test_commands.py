@@ -292,7 +292,7 @@ def test_backtest_writes_the_scores_the_contract_names(
 ) -> None:
     out = tmp_path / "backtest"
     words = ["backtest", str(orders), "--horizon", "8w", "--origins", "2", "--draws", "100"]
-    assert main([*words, "--out", str(out), "--json"]) == 0
+    assert main([*words, "--layers", "off", "--out", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["command"] == "backtest"
     scores = pd.read_csv(out / "scores.csv")
     assert set(scores) >= {

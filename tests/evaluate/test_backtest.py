@@ -22,6 +22,7 @@ QUICK = {
     "target": "existing",
     "origins": 2,
     "draws": 60,
+    "layers": "off",  # tests/evaluate/test_fit_programme.py has them
     "workers": 1,
     "min_customers": 10,
 }
@@ -45,7 +46,7 @@ def whole(orders: pd.DataFrame) -> Evaluation:
     return backtest(
         read_transactions(orders),
         baselines=["last_window", "partner_mean"],
-        **{**QUICK, "target": "total", "layers": "off"},
+        **{**QUICK, "target": "total"},
     )
 
 
@@ -226,7 +227,7 @@ def test_an_origin_without_repeat_customers_is_listed_and_the_rest_goes_on() -> 
     frame = pd.DataFrame([*once, *later], columns=["partner_id", "customer_id", "date", "amount"])
     done = backtest(
         frame, horizon="50d", origins=3, draws=40, workers=1, baselines=["last_window"],
-        min_customers=1,
+        min_customers=1, layers="off",
     )  # fmt: skip
     assert done.origins["repeat_customers"].iloc[0] == 0
     assert "no customer had bought twice" in done.origins["refused"].iloc[0]
@@ -333,7 +334,7 @@ def test_names_in_any_script_stay_with_their_numbers() -> None:
     frame = pd.DataFrame(rows, columns=["partner_id", "customer_id", "date", "amount"])
     done = backtest(
         frame, horizon="40d", origins=1, draws=40, workers=1, baselines=["last_window"],
-        min_customers=1,
+        min_customers=1, layers="off",
     )  # fmt: skip
     one = done.forecasts[done.forecasts["method"] == "last_window"].set_index("partner_id")
     assert set(one.index) == {*partners, PROGRAMME}

@@ -217,6 +217,7 @@ def lived_through(step):
     return model, float(made.partners["future_revenue"].sum())
 
 
+@pytest.mark.slow
 def test_a_step_change_widens_the_intervals_instead_of_missing():
     """Purchase rates fall to .6 of what they were, 240 days before the as-of date."""
     steady, stepped = lived_through(None), lived_through((490.0, 0.6))

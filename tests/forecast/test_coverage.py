@@ -55,8 +55,8 @@ def test_intervals_hold_what_they_say(pooling: Literal["complete", "partial"]) -
     below = []
     for seed in range(PROGRAMMES):
         summary, future = lived(seed)
-        fitted = fit_model(summary, pooling=pooling, draws=500, seed=seed)
-        forecast = predict(fitted, horizon="26w", draws=500, seed=seed, lifespans=False)
+        fitted = fit_model(summary, pooling=pooling, draws=300, seed=seed)
+        forecast = predict(fitted, horizon="26w", draws=300, seed=seed, lifespans=False)
         draws = forecast.draws["existing_revenue"].to_numpy()
         # randomised rank, so that no revenue at all, which is likely, counts fairly
         share = np.random.default_rng(seed).random(PARTNERS)
