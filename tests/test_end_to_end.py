@@ -63,7 +63,10 @@ def test_the_demo_does_the_whole_job(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert len(partners) == 457
     for quantity in ("revenue_to_date", "future_revenue", "ltv"):
         assert partners[quantity].sum() == pytest.approx(told[quantity], rel=1e-9)
-    assert np.isfinite(partners.select_dtypes("number").to_numpy()).all()
+    # nobody can tell who is new in these data, and no acquisition cost is given
+    unknown = ("new_", "p_acquiring", "cac", "ltv_to_cac", "p_ltv_exceeds", "payback", "p_payback")
+    known = partners[[name for name in partners if not name.startswith(unknown)]]
+    assert np.isfinite(known.select_dtypes("number").to_numpy()).all()
     periods = pd.read_csv(out / "forecast" / "periods.csv")
     whole = periods[periods["partner_id"] == "__programme__"]
     assert len(whole) == 12
