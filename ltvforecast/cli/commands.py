@@ -35,6 +35,8 @@ from ltvforecast.types import DEFAULT_SEED
 __all__ = ["app"]
 
 DEMO_AS_OF = "2017-12-31"
+DEMO_DRAWS = 400
+"""Fewer than `predict` takes, so that the demo is over soon."""
 
 app = typer.Typer(
     name="ltvforecast",
@@ -465,7 +467,12 @@ def demo(
         for line in model_lines(fitted):
             terminal.say(line)
         forecast = predict_partners(
-            fitted, horizon="12mo", seed=seed, workers=workers, progress=progress
+            fitted,
+            horizon="12mo",
+            draws=DEMO_DRAWS,
+            seed=seed,
+            workers=workers,
+            progress=progress,
         )
         save_forecast(forecast, folder / "forecast")
         write_report(forecast, folder / "report.html")

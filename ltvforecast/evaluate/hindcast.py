@@ -44,9 +44,9 @@ MOST_CUSTOMERS = 150_000
 """In larger programmes past forecasts are tried on so many customers, taken at random."""
 
 
-MOST_PARTNERS = 3000
-"""Programmes with more partners take them together at past dates: telling them apart takes minutes
-there, at each date."""
+MOST_PARTNERS = 300
+"""Programmes with more partners take them together at past dates: telling them apart would take
+most of the time of a fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
