@@ -12,7 +12,14 @@ import numpy as np
 from ltvforecast.errors import ConfigError
 from ltvforecast.types import FloatArray, Horizon
 
-__all__ = ["DAYS_PER_MONTH", "DAYS_PER_YEAR", "Periods", "parse_horizon", "split_periods"]
+__all__ = [
+    "DAYS_PER_MONTH",
+    "DAYS_PER_YEAR",
+    "Periods",
+    "checked_horizon",
+    "parse_horizon",
+    "split_periods",
+]
 
 DAYS_PER_YEAR = 365.25
 DAYS_PER_MONTH = DAYS_PER_YEAR / 12
@@ -97,6 +104,34 @@ def parse_horizon(text: str, as_of: dt.date) -> Horizon:
             remedy="give a shorter horizon; with discounting, years beyond the 30th hardly count",
         )
     return Horizon(text=asked, days=days)
+
+
+def checked_horizon(horizon: str | Horizon, as_of: dt.date) -> Horizon:
+    """Read a horizon that is written, or refuse one that means nothing.
+
+    Parameters
+    ----------
+    horizon : str or Horizon
+    as_of : datetime.date
+
+    Returns
+    -------
+    Horizon
+
+    Raises
+    ------
+    ConfigError
+        It means nothing.
+
+    Examples
+    --------
+    >>> checked_horizon("90d", dt.date(2025, 12, 31)).days
+    90.0
+    """
+    if isinstance(horizon, str):
+        return parse_horizon(horizon, as_of)
+    parse_horizon(f"{float(horizon.days)}d", as_of)
+    return horizon
 
 
 def _days(asked: str, as_of: dt.date) -> float:

@@ -13,7 +13,7 @@ from ltvforecast.economics_types import Economics, PartnerTerms
 from ltvforecast.forecast.blocks import Programme, result_columns
 from ltvforecast.forecast.economics import months_of_periods
 from ltvforecast.forecast.flows import Flows, existing_revenue
-from ltvforecast.forecast.horizon import Periods, parse_horizon, split_periods
+from ltvforecast.forecast.horizon import Periods, checked_horizon, split_periods
 from ltvforecast.forecast.intervals import check_levels, interval_names
 from ltvforecast.forecast.layers import (
     LayeredDraws,
@@ -135,7 +135,7 @@ def predict(
     """
     summary = model.summary
     spec = ForecastSpec(
-        horizon=_horizon(horizon, summary),
+        horizon=checked_horizon(horizon, summary.as_of),
         draws=whole_number("draws", draws, least=1),
         levels=check_levels(levels),
         economics=Economics() if economics is None else economics,
@@ -212,13 +212,6 @@ def _first_months(summary: CustomerSummary, terms: PartnerTerms) -> FloatArray |
     home = pd.Index(summary.partner_ids).get_indexer(pd.Index(summary.customers["partner_id"]))
     age = summary.customers["T"].to_numpy(np.float64) * DAYS_PER_UNIT[summary.time_unit]
     return np.asarray(terms.commission_months[home] * DAYS_PER_MONTH - age)
-
-
-def _horizon(horizon: str | Horizon, summary: CustomerSummary) -> Horizon:
-    if isinstance(horizon, str):
-        return parse_horizon(horizon, summary.as_of)
-    parse_horizon(f"{float(horizon.days)}d", summary.as_of)  # refuses what means nothing
-    return horizon
 
 
 def _forecast(

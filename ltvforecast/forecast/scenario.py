@@ -11,7 +11,7 @@ import xarray as xr
 
 from ltvforecast.errors import ConfigError
 from ltvforecast.forecast.break_even import SIZES, break_even_sizes, possible_sizes
-from ltvforecast.forecast.horizon import parse_horizon
+from ltvforecast.forecast.horizon import checked_horizon
 from ltvforecast.forecast.intervals import check_levels, interval_columns
 from ltvforecast.forecast.layers import applied_layers
 from ltvforecast.forecast.prepare import PROGRAMME
@@ -25,6 +25,7 @@ from ltvforecast.forecast.scenario_value import (
 )
 from ltvforecast.forecast.scenario_words import assumptions
 from ltvforecast.forecast.term_checks import check_economics
+from ltvforecast.forecast.totals import whole_number
 from ltvforecast.types import (
     CustomerSummary,
     Economics,
@@ -153,11 +154,11 @@ def scenario(
     summary = model.summary
     terms = check_economics(Economics() if economics is None else economics)
     spec = ForecastSpec(
-        horizon=_horizon(horizon, summary),
-        draws=_whole("draws", draws, least=1),
+        horizon=checked_horizon(horizon, summary.as_of),
+        draws=whole_number("draws", draws, least=1),
         levels=check_levels(levels),
         economics=terms,
-        seed=_whole("seed", seed, least=0),
+        seed=whole_number("seed", seed, least=0),
         layers=applied_layers(layers),
         acquisition=bool(acquisition),
     )
@@ -165,7 +166,7 @@ def scenario(
     concerned = _concerned(summary, partners)
     if cost_per_partner is not None:
         check_cost(cost_per_partner)
-    threads = None if workers is None else _whole("workers", workers, least=1)
+    threads = None if workers is None else whole_number("workers", workers, least=1)
     case = prepare_case(model, spec, change, concerned, workers=threads, progress=progress)
     valued = value_both(case, change)
     sizes = None
@@ -180,13 +181,6 @@ def scenario(
         spec=spec,
         assumptions=assumptions(case, change, concerned),
     )
-
-
-def _horizon(horizon: str | Horizon, summary: CustomerSummary) -> Horizon:
-    if isinstance(horizon, str):
-        return parse_horizon(horizon, summary.as_of)
-    parse_horizon(f"{float(horizon.days)}d", summary.as_of)  # refuses what means nothing
-    return horizon
 
 
 def check_cost(cost: float) -> float:
@@ -205,16 +199,6 @@ def check_cost(cost: float) -> float:
             remedy="correct the cost; costs are written without a minus sign",
         )
     return float(cost)
-
-
-def _whole(name: str, value: int, *, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ConfigError(
-            f"{name} {value!r}",
-            expected=f"a whole number, {least} or more",
-            remedy=f"correct {name}",
-        )
-    return int(value)
 
 
 def _concerned(summary: CustomerSummary, partners: Sequence[str] | None) -> tuple[str, ...]:
