@@ -248,9 +248,13 @@ def _neighbours(points: FloatArray, weights: FloatArray) -> IntArray:
     covariance += 1e-6 * _moments(points, np.full(len(points), 1.0 / len(points)))[1]
     whiten = np.linalg.inv(np.linalg.cholesky(covariance))
     along = np.einsum("ij,nj->ni", whiten, points)
-    group = np.zeros(len(points), dtype=np.int64)
-    order = np.arange(len(points))
+    by_rank = np.argsort(along.T, axis=1, kind="stable")
+    order = count = np.arange(len(points))
+    rank = np.empty_like(by_rank)
+    np.put_along_axis(rank, by_rank, count[None], axis=1)
     for depth in range(int(np.log2(len(points)))):
-        order = np.lexsort((along[:, depth % along.shape[1]], group))
-        group[order] = (np.arange(len(points)) << (depth + 1)) // len(points)
+        axis = depth % len(rank)
+        # group and rank in one integer: sorted many times as fast as by two keys
+        group = ((count << depth) // len(points)) * len(points)
+        order = by_rank[axis, np.sort(group + rank[axis, order]) - group]
     return order

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ltvforecast.errors import ConvergenceError
+from ltvforecast.fit_types import PurchaseFit
 from ltvforecast.fitting.compress import HistoryRows, spectral_rows, thin_rows, unique_rows
 from ltvforecast.fitting.diagnostics import (
     edge_flags,
@@ -27,7 +28,7 @@ from ltvforecast.fitting.purchase_likelihood import (
     purchase_parameters,
     purchase_table,
 )
-from ltvforecast.types import FloatArray, PurchaseFit
+from ltvforecast.types import FloatArray
 
 __all__ = ["LIMITS", "fit_purchase", "purchase_mode"]
 
@@ -182,12 +183,12 @@ def _refuse_hopeless(rows: HistoryRows, method: str) -> None:
 
 
 def _objective(table: PurchaseTable, *, posterior: bool) -> Objective:
-    def evaluate(theta: FloatArray) -> tuple[float, FloatArray]:
+    def evaluate(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
         with np.errstate(all="ignore"):
             value, by_parameter = log_likelihood_gradient(theta, table)
             gradient = coordinate_gradient(theta, by_parameter)
         if posterior:
-            value += float(PURCHASE_PRIOR.log_density(theta))
+            value += PURCHASE_PRIOR.log_density(theta)
             gradient += PURCHASE_PRIOR.gradient(theta)
         return value, gradient
 

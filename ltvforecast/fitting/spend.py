@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from ltvforecast.fit_types import Diagnostics, SpendFit
 from ltvforecast.fitting.diagnostics import (
     edge_flags,
     point_diagnostics,
@@ -27,7 +28,7 @@ from ltvforecast.fitting.spend_likelihood import (
     means_table,
     spend_parameters,
 )
-from ltvforecast.types import Diagnostics, FloatArray, SpendFit
+from ltvforecast.types import FloatArray
 
 __all__ = ["LIMITS", "fit_spend"]
 
@@ -153,12 +154,12 @@ def _table(data: SpendData, *, single: bool) -> SpendTable:
 
 
 def _maximum(table: SpendTable, data: SpendData, *, posterior: bool) -> Optimum:
-    def evaluate(theta: FloatArray) -> tuple[float, FloatArray]:
+    def evaluate(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
         with np.errstate(all="ignore"):
             value, by_parameter = log_likelihood_gradient(theta, table)
             gradient = coordinate_gradient(theta, by_parameter)
         if posterior:
-            value += float(SPEND_PRIOR.log_density(theta))
+            value += SPEND_PRIOR.log_density(theta)
             gradient += SPEND_PRIOR.gradient(theta)
         return value, gradient
 

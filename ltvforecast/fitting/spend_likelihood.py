@@ -135,7 +135,7 @@ def spend_parameters(theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatAr
     >>> [float(value) for value in spend_parameters(np.zeros(3))]
     [1.0, 2.0, 1.0]
     """
-    log_p, log_mean, log_excess = np.moveaxis(theta, -1, 0)
+    log_p, log_mean, log_excess = theta[..., 0], theta[..., 1], theta[..., 2]
     return np.exp(log_p), 1.0 + np.exp(log_excess), np.exp(log_mean + log_excess - log_p)
 
 
@@ -180,31 +180,33 @@ def _block(p: FloatArray, q: FloatArray, v: FloatArray, table: SpendTable) -> Fl
     return summed + table.constant
 
 
-def log_likelihood_gradient(theta: FloatArray, table: SpendTable) -> tuple[float, FloatArray]:
-    """Sum the log-likelihood over the table, with its gradient, for one parameter vector.
+def log_likelihood_gradient(theta: FloatArray, table: SpendTable) -> tuple[FloatArray, FloatArray]:
+    """Sum the log-likelihood over the table, with its gradient, for one parameter vector or many.
 
     Parameters
     ----------
-    theta : float64 array, shape (3,)
+    theta : float64 array, shape (..., 3)
         Coordinates.
     table : SpendTable
 
     Returns
     -------
-    value : float
-    gradient : float64 array, shape (3,)
+    value : float64 array, shape (...)
+    gradient : float64 array, shape (..., 3)
         With respect to ``p, q, v``.
     """
-    p, q, v = (float(value) for value in spend_parameters(theta))
-    n, count = table.n, table.count
-    growth = np.log1p(table.S / v)
-    by_n = n * psi(p * n + q) - (n * psi(p) if table.single else n * psi(p * n))
-    in_p = by_n @ count - table.weight_n @ growth - float(n @ count) * np.log(v) + table.slope
-    in_q = (psi(p * n + q) - psi(q)) @ count - table.weight @ growth
-    in_v = (q / v) * (table.weight @ (table.S / (v + table.S)))
-    in_v -= p * (table.weight_n @ (1.0 / (v + table.S)))
-    value = float(log_likelihood(theta[None, :], table)[0])
-    return value, np.array([in_p, in_q, in_v])
+    p, q, v = (value[..., None] for value in spend_parameters(theta))
+    n, count, S = table.n, table.count, table.S
+    pn, growth, share = p * n, np.log1p(S / v), 1.0 / (v + S)
+    both = psi(pn + q)
+    by_n = n * (both - (psi(p) if table.single else psi(pn)))
+    by_amount = weighted_total(growth, table.weight_n) + float(n @ count) * np.log(v[..., 0])
+    in_p = weighted_total(by_n, count) - by_amount + table.slope
+    in_q = weighted_total(both - psi(q), count) - weighted_total(growth, table.weight)
+    in_v = (q / v)[..., 0] * weighted_total(S * share, table.weight)
+    in_v -= p[..., 0] * weighted_total(share, table.weight_n)
+    value = log_likelihood(theta.reshape(-1, 3), table).reshape(theta.shape[:-1])
+    return value, np.stack([in_p, in_q, in_v], axis=-1)
 
 
 def coordinate_gradient(theta: FloatArray, gradient: FloatArray) -> FloatArray:
@@ -212,12 +214,12 @@ def coordinate_gradient(theta: FloatArray, gradient: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    theta, gradient : float64 array, shape (3,)
+    theta, gradient : float64 array, shape (..., 3)
 
     Returns
     -------
-    float64 array, shape (3,)
+    float64 array, shape (..., 3)
     """
     p, q, v = spend_parameters(theta)
-    in_p, in_q, in_v = p * gradient[0], (q - 1.0) * gradient[1], v * gradient[2]
-    return np.array([in_p - in_v, in_v, in_q + in_v])
+    in_p, in_q, in_v = p * gradient[..., 0], (q - 1.0) * gradient[..., 1], v * gradient[..., 2]
+    return np.stack([in_p - in_v, in_v, in_q + in_v], axis=-1)

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from ltvforecast.errors import ConvergenceError
-from ltvforecast.fitting.laplace import sample_posterior
+from ltvforecast.fitting.laplace import _neighbours, sample_posterior
 from ltvforecast.fitting.mle import Optimum
 from ltvforecast.fitting.priors import NormalPrior
 
@@ -107,6 +107,21 @@ def test_same_seed_same_draws_and_another_seed_others() -> None:
 @pytest.mark.parametrize("draws", [1, 7, 2500])
 def test_as_many_draws_as_asked(draws: int) -> None:
     assert draw(skewed, 2.0 * np.eye(2), draws=draws).theta.shape == (draws, 2)
+
+
+@pytest.mark.parametrize(("size", "axes"), [(4000, 3), (137, 2), (1000, 1), (5, 4)])
+def test_neighbours_are_the_halves_of_halves(size: int, axes: int) -> None:
+    points = np.random.default_rng(size).normal(size=(size, axes)).round(1)
+    order = _neighbours(points, np.full(size, 1.0 / size))
+    whiten = np.linalg.inv(np.linalg.cholesky(np.cov(points.T, ddof=0).reshape(axes, axes)))
+    along = points @ whiten.T
+    assert sorted(order.tolist()) == list(range(size))
+    # the second halving is along the second axis, and the first remains what it was
+    half = (size + 1) // 2
+    assert along[order[:half], 0].max() <= along[order[half:], 0].min() + 1e-9
+    quarter = (size + 3) // 4
+    low, high = order[:quarter], order[quarter:half]
+    assert along[low, 1 % axes].max() <= along[high, 1 % axes].min() + 1e-9
 
 
 def test_few_proposals_are_doubled_whenever_the_proposal_is_refitted() -> None:

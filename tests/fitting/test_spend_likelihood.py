@@ -63,6 +63,22 @@ def test_the_gradient_in_coordinates_is_the_slope(theta, seed: int, single: bool
     np.testing.assert_allclose(got, slope, atol=1e-6 * size)
 
 
+@pytest.mark.parametrize("single", [True, False])
+def test_gradients_at_many_vectors_are_the_same_as_one_by_one(single: bool) -> None:
+    n, S, SL = amounts(3)
+    table = amounts_table(n, S, SL) if single else means_table(n, S / n)
+    theta = np.random.default_rng(2).normal(size=(2, 30, 3))
+    value, by_parameter = log_likelihood_gradient(theta, table)
+    gradient = coordinate_gradient(theta, by_parameter)
+    assert value.shape == (2, 30)
+    for place in np.ndindex(2, 30):
+        one, its_parameters = log_likelihood_gradient(theta[place], table)
+        its_gradient = coordinate_gradient(theta[place], its_parameters)
+        np.testing.assert_allclose(value[place], one, rtol=1e-13)
+        scale = np.abs(its_gradient).max()
+        np.testing.assert_allclose(gradient[place], its_gradient, rtol=1e-12, atol=1e-12 * scale)
+
+
 def test_amounts_and_mean_likelihood_agree_up_to_a_constant_for_single_purchases() -> None:
     _, S, _ = amounts(1)
     ones = np.ones(len(S))
