@@ -22,8 +22,8 @@ from ltvforecast.data.summary import summarize
 from ltvforecast.data.transactions import read_transactions
 from ltvforecast.evaluate.fit_programme import add_layers, fit
 from ltvforecast.evaluate.scores import coverage, randomised_pit
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.predict import predict
-from ltvforecast.types import FittedModel
 from tests.benchmarks.accuracy_page import table, write_section
 from tests.forecast.made_newcomers import MadeNewcomers, made_newcomers
 
