@@ -14,6 +14,7 @@ from narwhals.stable.v2.typing import IntoFrame
 from ltvforecast.data.attribution import Attribution
 from ltvforecast.data.partner_merge import merge_partners
 from ltvforecast.data.partner_table import PartnerTable
+from ltvforecast.data.summary import summarize
 from ltvforecast.data.transactions import read_transactions
 from ltvforecast.engines.local import available_workers
 from ltvforecast.errors import ConfigError, ForecastError
@@ -32,16 +33,20 @@ from ltvforecast.evaluate.table import (
     risk_band_rows,
     score_rows,
 )
+from ltvforecast.fitting.covariate_design import design_covariates
 from ltvforecast.fitting.fit_model import (
     CalendarChoice,
     DependenceChoice,
     Method,
     PurchaseModel,
     SpendModel,
+    check_covariates,
 )
 from ltvforecast.fitting.pooling import Pooling
 from ltvforecast.forecast.horizon import parse_horizon
-from ltvforecast.types import DEFAULT_SEED, Horizon, TimeUnit, Transactions
+from ltvforecast.forecast_types import Horizon
+from ltvforecast.transaction_types import Transactions
+from ltvforecast.types import DEFAULT_SEED, TimeUnit
 
 __all__ = ["backtest"]
 
@@ -71,6 +76,7 @@ def backtest(
     dependence: DependenceChoice = "auto",
     calendar: CalendarChoice = "auto",
     pooling: Pooling = "partial",
+    covariates: Sequence[str] = (),
     layers: LayerChoice = "auto",
     draws: int = 1000,
     seed: int = DEFAULT_SEED,
@@ -100,6 +106,10 @@ def backtest(
     partners : PartnerTable, optional
         From :func:`ltvforecast.read_partners`. At each origin only the partners are known that
         had a transaction by then; what the table says of them is what it says today.
+    covariates : sequence of str
+        As in :func:`ltvforecast.fit`. They are taken as known at every origin: what the partner
+        table says today, and what the earliest rows say of a customer. At origins where too little
+        was known for one of them, it is left out, and a note says so.
     attribution, time_unit, method, model, spend, dependence, calendar, pooling, layers, draws, seed
         As in :func:`ltvforecast.summarize`, :func:`ltvforecast.fit` and
         :func:`ltvforecast.predict`.
@@ -115,8 +125,8 @@ def backtest(
     Raises
     ------
     ConfigError
-        A history too short for this horizon and number of origins (says what works), or an
-        option that means nothing.
+        A history too short for this horizon and number of origins (says what works), an option
+        that means nothing, or covariates that could not be fitted even at the end of the data.
     ForecastError
         No model could be fitted at any origin.
 
@@ -137,8 +147,12 @@ def backtest(
     Balabdaoui & Raftery (2007), Journal of the Royal Statistical Society B 69, 243-268
     (calibration and sharpness).
     """
+    if covariates:
+        check_covariates(covariates, method, spend)
     known = (
-        transactions if isinstance(transactions, Transactions) else read_transactions(transactions)
+        transactions
+        if isinstance(transactions, Transactions)
+        else read_transactions(transactions, covariates=_of_customers(covariates, partners))
     )
     if known.frame.empty:
         raise ForecastError(
@@ -165,14 +179,34 @@ def backtest(
         dependence=dependence,
         calendar=calendar,
         pooling=pooling,
+        covariates=tuple(covariates),
         layers=layers,
         draws=draws,
         seed=seed,
         workers=None if threads == 1 else 1,
     )
+    if settings.covariates:
+        _check_covariates(known, settings, last_day=last_day)
     replays = list(_replay_all(known, days, settings, threads, progress))
     _refuse_if_never_fitted(replays)
     return _evaluation(replays, settings, min_customers=min_customers, step=step)
+
+
+def _of_customers(covariates: Sequence[str], partners: PartnerTable | None) -> tuple[str, ...]:
+    told = () if partners is None else tuple(partners.frame.columns)
+    return tuple(name for name in covariates if name not in told)
+
+
+def _check_covariates(known: Transactions, settings: ReplaySettings, *, last_day: int) -> None:
+    """Refuse covariates that can't be used with all that is known today."""
+    summary = summarize(
+        known,
+        as_of=EPOCH + dt.timedelta(days=last_day),
+        attribution=settings.attribution,
+        time_unit=settings.time_unit,
+        partners=settings.partners,
+    )
+    design_covariates(summary, settings.covariates)
 
 
 def _known_target(target: Target) -> Target:
@@ -305,6 +339,7 @@ def _evaluation(
             "dependence": settings.dependence,
             "calendar": settings.calendar if isinstance(settings.calendar, str) else "given",
             "pooling": settings.pooling,
+            "covariates": list(settings.covariates),
             "layers": settings.layers,
             "draws": settings.draws,
             "seed": settings.seed,
@@ -357,6 +392,10 @@ def _notes(replays: Sequence[Replay], settings: ReplaySettings, *, step: int) ->
     for replay in replays:
         told += [
             f"{replay.origin}: no forecast by {name}: {why}" for name, why in replay.refused.items()
+        ]
+        told += [
+            f"{replay.origin}: without the covariate {name}: {why}"
+            for name, why in replay.left_out.items()
         ]
         if replay.why_no_new_customers:
             told.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import numpy as np
@@ -22,6 +22,7 @@ from ltvforecast.evaluate.hindcast import known_at
 from ltvforecast.evaluate.outcome import Outcome, outcome_after
 from ltvforecast.evaluate.past_errors import earlier_origins, error_draws
 from ltvforecast.evaluate.records import MODEL, Target
+from ltvforecast.fitting.covariate_design import usable_covariates
 from ltvforecast.fitting.fit_model import (
     CalendarChoice,
     DependenceChoice,
@@ -31,14 +32,9 @@ from ltvforecast.fitting.fit_model import (
 )
 from ltvforecast.fitting.pooling import Pooling
 from ltvforecast.forecast.predict import predict
-from ltvforecast.types import (
-    CustomerSummary,
-    FloatArray,
-    Horizon,
-    PartnerForecast,
-    TimeUnit,
-    Transactions,
-)
+from ltvforecast.forecast_types import Horizon, PartnerForecast
+from ltvforecast.transaction_types import CustomerSummary, Transactions
+from ltvforecast.types import FloatArray, TimeUnit
 
 __all__ = [
     "QUANTILES",
@@ -79,6 +75,7 @@ class ReplaySettings:
     dependence: DependenceChoice
     calendar: CalendarChoice
     pooling: Pooling
+    covariates: tuple[str, ...]
     layers: LayerChoice
     draws: int
     seed: int
@@ -177,6 +174,8 @@ class Replay:
         Where they were wanted and not forecast.
     refused : mapping of str to str
         Methods without a forecast here, and why.
+    left_out : mapping of str to str
+        Covariates that could not be used yet, and why.
     """
 
     origin: dt.date
@@ -191,6 +190,7 @@ class Replay:
     new_customers: FloatArray | None
     why_no_new_customers: str
     refused: Mapping[str, str]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def replay_origin(
@@ -228,8 +228,9 @@ def replay_origin(
     forecasts: list[MethodForecast] = []
     refused: dict[str, str] = {}
     new_customers, why = None, ""
+    covariates, left_out = usable_covariates(summary, settings.covariates)
     try:
-        forecast = _forecast(summary, settings, progress)
+        forecast = _forecast(summary, settings, covariates, progress)
         forecasts.append(_from_forecast(forecast))
         new_customers, why = _new_customers(forecast, settings)
     except (ConvergenceError, ForecastError, SummaryError) as error:
@@ -264,6 +265,7 @@ def replay_origin(
         new_customers=new_customers,
         why_no_new_customers=why,
         refused=refused,
+        left_out=left_out,
     )
 
 
@@ -283,6 +285,7 @@ def _check_same(
 def _forecast(
     summary: CustomerSummary,
     settings: ReplaySettings,
+    covariates: tuple[str, ...],
     progress: Callable[[str, int, int], None] | None,
 ) -> PartnerForecast:
     if not (summary.customers["frequency"] > 0).any():
@@ -299,6 +302,7 @@ def _forecast(
         dependence=settings.dependence,
         calendar=settings.calendar,
         pooling=settings.pooling,
+        covariates=covariates,
         acquisition="auto" if settings.target == "total" else "off",
         layers=settings.layers,
         draws=settings.draws,

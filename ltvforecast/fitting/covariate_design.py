@@ -10,9 +10,17 @@ import numpy as np
 from ltvforecast.covariate_types import CovariateCoding, CovariateEffects, CovariateLevel
 from ltvforecast.errors import ConfigError
 from ltvforecast.fitting.covariates import CodedCovariates, code_covariates
-from ltvforecast.types import CustomerSummary, FloatArray, IntArray
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import FloatArray, IntArray
 
-__all__ = ["EFFECTS", "CovariateDesign", "covariate_effects", "design_covariates"]
+__all__ = [
+    "EFFECTS",
+    "CovariateDesign",
+    "covariate_effects",
+    "design_covariates",
+    "narrow_ranges",
+    "usable_covariates",
+]
 
 EFFECTS = ("log_rate", "dropout_logit", "log_spend")
 """What a covariate may go with: buying more often, dropping out sooner, spending more."""
@@ -99,6 +107,35 @@ def design_covariates(summary: CustomerSummary, names: Sequence[str]) -> Covaria
     return _joined(summary, partner, customer)
 
 
+def usable_covariates(
+    summary: CustomerSummary, names: Sequence[str]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Say which covariates can be used with what a summary knows; those named first come first.
+
+    Parameters
+    ----------
+    summary : CustomerSummary
+    names : sequence of str
+        May be empty.
+
+    Returns
+    -------
+    usable : tuple of str
+    left_out : dict of str to str
+        The others, and what is wrong with each beside those before it.
+    """
+    usable: tuple[str, ...] = ()
+    left_out = {}
+    for name in names:
+        try:
+            design_covariates(summary, (*usable, name))
+        except ConfigError as error:
+            left_out[name] = error.found
+        else:
+            usable = (*usable, name)
+    return usable, left_out
+
+
 def covariate_effects(design: CovariateDesign, draws: Mapping[str, FloatArray]) -> CovariateEffects:
     """Put draws of the effects and the design they belong to into one record.
 
@@ -120,6 +157,30 @@ def covariate_effects(design: CovariateDesign, draws: Mapping[str, FloatArray]) 
         customer_pattern=design.customer_pattern,
         partner_rows=design.partner_rows,
         codings=design.codings,
+    )
+
+
+def narrow_ranges(design: CovariateDesign, *, asked: bool) -> str:
+    """Say what is wrong with effects of partners' covariates where partners are taken together.
+
+    Parameters
+    ----------
+    design : CovariateDesign
+    asked : bool
+        Whether that was asked for.
+
+    Returns
+    -------
+    str
+        A flag in plain words; empty without covariates of partners.
+    """
+    names = [coding.name for coding in design.codings if coding.level == "partner"]
+    if not names:
+        return ""
+    remedy = "; use --pooling partial" if asked else ""
+    return (
+        f"what goes with partners' {' and '.join(names)} is told with ranges that are too narrow, "
+        f"because partners are taken together and what else they differ in is left out{remedy}"
     )
 
 

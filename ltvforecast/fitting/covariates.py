@@ -28,7 +28,7 @@ from ltvforecast.fitting.covariate_rows import (
     coded_rows,
     rounded,
 )
-from ltvforecast.types import FloatArray
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["CodedCovariates", "code_covariates"]
 
@@ -40,6 +40,8 @@ GROUPS = 20
 distinct customers, and the loss is small: twenty equally large groups keep 98 % of the variance of
 a normal covariate."""
 PARTNERS_PER_COLUMN = 3
+PARTNERS_LEFT = 3
+"""Partners beyond the columns: of what is left the differences between partners are learnt."""
 DEPENDENT = 1e-7
 
 BoolArray = npt.NDArray[np.bool_]
@@ -99,8 +101,9 @@ def code_covariates(
     Raises
     ------
     ConfigError
-        No such column; one that is constant, wholly missing, or has too many categories; columns
-        that say the same as others; more columns than a third of the partners.
+        No such column; one that is constant, wholly missing, or has too many categories; categories
+        of partners of which most have one partner; columns that say the same as others; more
+        columns than a third of the partners, or so many that only two partners are left.
 
     Notes
     -----
@@ -129,13 +132,8 @@ def code_covariates(
     codings = _without_repeated_unknowns(frame, codings, known, notes=notes)
     rows = coded_rows(codings, frame)
     coded = CodedCovariates(codings=tuple(codings), rows=rows, notes=tuple(notes))
-    if level == "partner" and rows.shape[1] * PARTNERS_PER_COLUMN > len(frame):
-        raise ConfigError(
-            f"{rows.shape[1]:,} columns of partner covariates ({', '.join(coded.names[:8])}) for "
-            f"{len(frame):,} partners",
-            expected=f"at least {PARTNERS_PER_COLUMN} partners for each column",
-            remedy="leave out covariates, or join categories in the partner table",
-        )
+    if level == "partner":
+        _check_enough_partners(coded, len(frame))
     _check_independent(coded, known, segmented=known.shape[1] > 1)
     return coded
 
@@ -195,6 +193,8 @@ def _category_coding(
             expected=f"at most {MOST_LEVELS + 1} such categories, and more than one",
             remedy=f"join categories, or leave {name!r} out",
         )
+    if level == "partner" and not yes_no:
+        _check_shared(name, counts[found != UNKNOWN])
     if merged:
         few = ", ".join(map(repr, merged[:4])) + (", ..." if len(merged) > 4 else "")
         notes.append(
@@ -211,6 +211,21 @@ def _category_coding(
         average=(0.0,) * (len(levels) + bool(merged)),
     )
     return _with_average(shell, labels)
+
+
+def _check_shared(name: str, counts: IntArray) -> None:
+    """Refuse categories that hardly any two partners share: they are but names of partners."""
+    alone = int((counts == 1).sum())
+    rare = len(counts) > 2 and int(counts.max()) < FEWEST["partner"]
+    if not rare and 2 * alone <= int(counts.sum()):
+        return
+    raise ConfigError(
+        f"the covariate {name!r} has {len(counts):,} categories for {int(counts.sum()):,} "
+        f"partners, {alone:,} of them with a single partner: what goes with such a category can't "
+        "be told from what is that partner's own, which the model has anyway",
+        expected="categories that most partners share with others",
+        remedy=f"join categories in the partner table, or leave {name!r} out",
+    )
 
 
 def _with_average(coding: CategoryCoding, labels: npt.NDArray[np.object_]) -> CategoryCoding:
@@ -275,6 +290,19 @@ def _groups(known: FloatArray) -> tuple[tuple[float, ...], tuple[float, ...]]:
     counts = np.bincount(group)
     middles = np.bincount(group, weights=known) / counts
     return tuple(ends.tolist()), tuple(middles.tolist())
+
+
+def _check_enough_partners(coded: CodedCovariates, partners: int) -> None:
+    columns = len(coded.names)
+    if columns * PARTNERS_PER_COLUMN <= partners and columns + PARTNERS_LEFT <= partners:
+        return
+    raise ConfigError(
+        f"{columns:,} columns of partner covariates ({', '.join(coded.names[:8])}) for "
+        f"{partners:,} partners",
+        expected=f"at least {PARTNERS_PER_COLUMN} partners for each column, and {PARTNERS_LEFT} "
+        "partners more than columns",
+        remedy="leave out covariates, or join categories in the partner table",
+    )
 
 
 # --- what is repeated --------------------------------------------------------------------------

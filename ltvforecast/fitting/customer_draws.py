@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ltvforecast.types import FittedModel, FloatArray, IntArray
+from ltvforecast.fit_types import FittedModel
+from ltvforecast.types import FloatArray, IntArray
 
-__all__ = ["customer_draws", "differs", "main_partners", "typical_customers"]
+__all__ = ["customer_draws", "differs", "main_partners", "moved_by_effects", "typical_customers"]
 
 _PIECE = 256
 """Customers whose (draw, customer) arrays exist at a time."""
@@ -66,11 +67,39 @@ def customer_draws(
         return found
     has = effects.patterns[effects.customer_pattern[rows]].T
     shift = {name: values[draw] @ has for name, values in effects.draws.items()}
-    found["alpha"] = found["alpha"] * np.exp(-shift["log_rate"])
-    found["v"] = found["v"] * np.exp(shift["log_spend"])
-    more = found["a"] * np.exp(shift["dropout_logit"])
-    kept = (found["a"] + found["b"]) / (more + found["b"])
-    found["a"], found["b"] = more * kept, found["b"] * kept
+    return moved_by_effects(found, shift)
+
+
+def moved_by_effects(
+    parameters: Mapping[str, FloatArray], shift: Mapping[str, FloatArray]
+) -> dict[str, FloatArray]:
+    """Add effects to the parameters of customers whose columns are 0.
+
+    Parameters
+    ----------
+    parameters : mapping of str to float64 array
+        Of purchases (``alpha, a, b`` and others), of spend (``v`` and others), or of both.
+    shift : mapping of str to float64 array
+        ``log_rate, dropout_logit`` for purchases, ``log_spend`` for spend.
+
+    Returns
+    -------
+    dict of str to float64 array
+
+    Examples
+    --------
+    >>> moved = moved_by_effects({"v": np.array([2.0])}, {"log_spend": np.log([1.5])})
+    >>> round(float(moved["v"][0]), 6)
+    3.0
+    """
+    found = dict(parameters)
+    if "alpha" in found:
+        found["alpha"] = found["alpha"] * np.exp(-shift["log_rate"])
+        more = found["a"] * np.exp(shift["dropout_logit"])
+        kept = (found["a"] + found["b"]) / (more + found["b"])
+        found["a"], found["b"] = more * kept, found["b"] * kept
+    if "v" in found:
+        found["v"] = found["v"] * np.exp(shift["log_spend"])
     return found
 
 

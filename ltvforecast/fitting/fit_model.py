@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, get_args
 
@@ -12,19 +12,16 @@ import pandas as pd
 
 from ltvforecast.covariate_types import CovariateEffects
 from ltvforecast.errors import ConfigError, SummaryError
+from ltvforecast.fit_types import FitSettings, FittedModel, PurchaseFit, SpendFit
 from ltvforecast.fitting.calendar import CalendarChoice, fit_calendar, history_on_clock
 from ltvforecast.fitting.covariate_design import (
-    CovariateDesign,
     covariate_effects,
     design_covariates,
 )
 from ltvforecast.fitting.dependence import estimate_dependence
 from ltvforecast.fitting.hierarchy import PartnerPurchases
 from ltvforecast.fitting.hierarchy_spend import PartnerSpend
-from ltvforecast.fitting.lifetimes_bridge import lifetimes_purchase, lifetimes_spend
 from ltvforecast.fitting.partner_levels import partner_table, partner_words
-from ltvforecast.fitting.pooled_purchase import fit_purchase_effects
-from ltvforecast.fitting.pooled_spend import fit_spend_effects
 from ltvforecast.fitting.pooling import (
     OnRefusal,
     Pooling,
@@ -36,20 +33,12 @@ from ltvforecast.fitting.pooling import (
 )
 from ltvforecast.fitting.prior_settings import DEFAULT_PRIORS, Priors, changed_words
 from ltvforecast.fitting.programme_acquisition import AcquisitionChoice, fit_programme_acquisition
-from ltvforecast.fitting.purchase import fit_purchase
-from ltvforecast.fitting.sampled_fit import Partners, sample_purchase, sample_spend
+from ltvforecast.fitting.sampled_fit import Partners
 from ltvforecast.fitting.sampled_partners import ChainSettings
-from ltvforecast.fitting.spend import fit_spend
+from ltvforecast.fitting.together import Asked, purchase_together, spend_together
 from ltvforecast.partner_types import PartnerPooling
-from ltvforecast.types import (
-    CustomerSummary,
-    FitSettings,
-    FittedModel,
-    FloatArray,
-    IntArray,
-    PurchaseFit,
-    SpendFit,
-)
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = [
     "POINT_METHODS",
@@ -58,6 +47,7 @@ __all__ = [
     "Method",
     "PurchaseModel",
     "SpendModel",
+    "check_covariates",
     "fit_model",
 ]
 
@@ -115,7 +105,7 @@ def fit_model(
     calendar : {"auto", "off"} or Calendar
         ``auto``: measure customers' time on a seasonal clock where more than a year of history
         shows one (:func:`ltvforecast.fitting.calendar.fit_calendar`). A
-        :class:`ltvforecast.types.Calendar` gives the index, or events such as closures and
+        :class:`ltvforecast.fit_types.Calendar` gives the index, or events such as closures and
         campaigns beside which the season is estimated. ``off``: all days are alike.
     acquisition : {"auto", "off"}
         ``auto``: fit how partners bring new customers
@@ -129,8 +119,8 @@ def fit_model(
         every partner by itself, which is no good for small ones and is said so.
     covariates : sequence of str
         What purchase rate, dropout and spend may differ by: columns of the partner table, or
-        covariates of customers that the transactions were read with. With methods ``laplace`` and
-        ``mle``, and spend by single amounts.
+        covariates of customers that the transactions were read with. Not with method
+        ``lifetimes``, and with spend by single amounts only.
     on_refusal : {"sample", "together"}
         If the fast posterior of partners fails its gates: run Markov chains, or take all partners
         together.
@@ -198,7 +188,7 @@ def fit_model(
     chains = _chains(settings, priors, accept_unconverged=accept_unconverged, progress=progress)
     partners = partners_apart(summary, settings)
     found: dict[str, FloatArray] = {}
-    asked = _Asked(settings=settings, chains=chains, on_refusal=on_refusal, design=design)
+    asked = Asked(settings=settings, chains=chains, on_refusal=on_refusal, design=design)
     bought = _purchase((x, t_x, T), partners, asked, home=_home(summary), found=found, rng=seeds[0])
     purchase, apart = _told_apart(bought, partners)
     tell("fitting spend", 1, 2)
@@ -249,21 +239,6 @@ def _chains(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What either part of the fit has to mind."""
-
-    settings: FitSettings
-    chains: ChainSettings
-    on_refusal: OnRefusal
-    design: CovariateDesign | None
-
-    @property
-    def point(self) -> Literal["laplace", "mle"]:
-        """Way to fit with covariates, partners taken together."""
-        return "mle" if self.settings.method == "mle" else "laplace"
-
-
 def _home(summary: CustomerSummary) -> IntArray:
     places = pd.Index(summary.partner_ids)
     return places.get_indexer(pd.Index(summary.customers["partner_id"])).astype(np.int64)
@@ -272,22 +247,21 @@ def _home(summary: CustomerSummary) -> IntArray:
 def _purchase(
     history: tuple[FloatArray, FloatArray, FloatArray],
     partners: Partners | Together,
-    asked: _Asked,
+    asked: Asked,
     *,
     home: IntArray,
     found: dict[str, FloatArray],
     rng: np.random.Generator,
 ) -> PartnerPurchases | PurchaseFit:
     """Fit purchases, and put the effects of covariates into ``found``."""
-    settings, design = asked.settings, asked.design
     together = partners
     if isinstance(partners, Partners):
         pooled = pool_purchases(
             history,
             partners,
-            settings,
+            asked.settings,
             asked.chains,
-            covariates=design,
+            covariates=asked.design,
             on_refusal=asked.on_refusal,
             rng=rng,
         )
@@ -295,37 +269,10 @@ def _purchase(
             found.update(pooled.effects or {})
             return pooled
         together = pooled
-    if design is None:
-        fit = _purchase_together(history, settings, asked.chains, rng=rng)
-    else:
-        fit, effects = fit_purchase_effects(
-            history, home, design, method=asked.point, draws=settings.draws, rng=rng
-        )
-        found.update(effects)
+    fit, effects = purchase_together(history, asked, home=home, rng=rng)
+    found.update(effects)
     why = together.why if isinstance(together, Together) else ""
-    return replace(fit, diagnostics=with_flags(fit.diagnostics, [why]))
-
-
-def _purchase_together(
-    history: tuple[FloatArray, FloatArray, FloatArray],
-    settings: FitSettings,
-    chains: ChainSettings,
-    *,
-    rng: np.random.Generator,
-) -> PurchaseFit:
-    if settings.method == "lifetimes":
-        return lifetimes_purchase(*history)
-    if settings.method == "nuts" or settings.method == "advi":  # noqa: PLR1714 (narrows the type)
-        return sample_purchase(
-            *history,
-            method=settings.method,
-            draws=settings.draws,
-            rng=rng,
-            priors=chains.priors,
-            accept_unconverged=chains.accept_unconverged,
-            progress=chains.progress,
-        )
-    return fit_purchase(*history, method=settings.method, draws=settings.draws, rng=rng)
+    return replace(fit, diagnostics=with_flags(fit.diagnostics, [why, *asked.flags]))
 
 
 def _told_apart(
@@ -340,22 +287,21 @@ def _told_apart(
 def _spend(
     customers: pd.DataFrame,
     partners: Partners | Together,
-    asked: _Asked,
+    asked: Asked,
     *,
     home: IntArray,
     found: dict[str, FloatArray],
     rng: np.random.Generator,
 ) -> PartnerSpend | SpendFit:
     """Fit spend, and put the effects of covariates into ``found``."""
-    settings, design = asked.settings, asked.design
     why = ""
     if isinstance(partners, Partners):
         pooled = pool_spend(
             customers,
             partners,
-            settings,
+            asked.settings,
             asked.chains,
-            covariates=design,
+            covariates=asked.design,
             on_refusal=asked.on_refusal,
             rng=rng,
         )
@@ -363,38 +309,9 @@ def _spend(
             found.update(pooled.effects or {})
             return pooled
         why = pooled.why
-    if design is None:
-        fit = _spend_together(customers, settings, asked.chains, rng=rng)
-    else:
-        fit, found["log_spend"] = fit_spend_effects(
-            customers, home, design, method=asked.point, draws=settings.draws, rng=rng
-        )
-    return replace(fit, diagnostics=with_flags(fit.diagnostics, [why]))
-
-
-def _spend_together(
-    customers: pd.DataFrame,
-    settings: FitSettings,
-    chains: ChainSettings,
-    *,
-    rng: np.random.Generator,
-) -> SpendFit:
-    if settings.method == "lifetimes":
-        return lifetimes_spend(customers)
-    if settings.method == "nuts" or settings.method == "advi":  # noqa: PLR1714 (narrows the type)
-        return sample_spend(
-            customers,
-            method=settings.method,
-            spend=settings.spend,
-            draws=settings.draws,
-            rng=rng,
-            priors=chains.priors,
-            accept_unconverged=chains.accept_unconverged,
-            progress=chains.progress,
-        )
-    return fit_spend(
-        customers, method=settings.method, spend=settings.spend, draws=settings.draws, rng=rng
-    )
+    fit, effects = spend_together(customers, asked, home=home, rng=rng)
+    found.update(effects)
+    return replace(fit, diagnostics=with_flags(fit.diagnostics, [why, *asked.flags]))
 
 
 def _partner_levels(
@@ -453,7 +370,7 @@ def _settings(
                 remedy=f"choose another value for {name}",
             )
     if covariates:
-        _check_covariates(covariates, method, spend)
+        check_covariates(covariates, method, spend)
     if method == "lifetimes":
         spend = "gamma-gamma-mean"
     return FitSettings(
@@ -468,17 +385,30 @@ def _settings(
     )
 
 
-def _check_covariates(covariates: Sequence[str], method: Method, spend: SpendModel) -> None:
+def check_covariates(covariates: Sequence[str], method: Method, spend: SpendModel) -> None:
+    """Refuse covariates where the other options leave no room for any.
+
+    Parameters
+    ----------
+    covariates : sequence of str
+        At least one.
+    method, spend : str
+        As for :func:`fit_model`.
+
+    Raises
+    ------
+    ConfigError
+    """
     if isinstance(covariates, str):
         raise ConfigError(
             f"covariates {covariates!r}",
             expected="a sequence of names",
             remedy=f"write [{covariates!r}]",
         )
-    if method not in ("laplace", "mle"):
+    if method == "lifetimes":
         raise ConfigError(
-            f"covariates with method {method!r}",
-            expected="method 'laplace', or 'mle' for one point without uncertainty",
+            f"covariates with method {method!r}, which knows none",
+            expected="method 'laplace', 'nuts', 'advi' or 'mle'",
             remedy="choose method 'laplace', whose posterior of the effects is exact and checked",
         )
     if spend != "gamma-gamma":

@@ -8,11 +8,12 @@ from html import escape
 
 import numpy as np
 
-from ltvforecast.covariate_types import CovariateEffects
+from ltvforecast.check_types import FitChecks
+from ltvforecast.fit_types import Dependence, FittedModel, PurchaseFit, SpendFit
 from ltvforecast.fitting.covariate_words import CAUTION, effect_table
 from ltvforecast.fitting.model_record import parameter_summary
 from ltvforecast.fitting.priors import EFFECT_SD, PURCHASE_PRIOR, SPEND_PRIOR
-from ltvforecast.types import Dependence, FitChecks, FittedModel, Layers, PurchaseFit, SpendFit
+from ltvforecast.layer_types import Layers
 
 __all__ = ["model_card"]
 
@@ -82,7 +83,7 @@ def model_card(model: FittedModel) -> str:
         _diagnostics("Spend", model.spend),
         _dependence(model.dependence),
         f"Seasonal clock: {_prose(model.calendar.how)}.",
-        *_covariates(model.effects),
+        *_covariates(model),
         "## What past forecasts taught",
         _layers(model.layers),
         "## Limits",
@@ -249,7 +250,20 @@ def _dependence(dependence: Dependence | None) -> str:
     )
 
 
-def _covariates(effects: CovariateEffects | None) -> list[str]:
+def _effect_prior(model: FittedModel) -> str:
+    if model.settings.method == "mle":
+        return "Effects of covariates are those of the greatest likelihood, without a prior."
+    told = "covariate_effect" in model.settings.priors
+    sd = "the sd told above" if told else f"sd {EFFECT_SD:g}"
+    return (
+        f"Effects of covariates have a normal prior with mean 0 and {sd} on the log of the "
+        "factor, for one unit of the coded column. They are drawn together with all other "
+        "parameters."
+    )
+
+
+def _covariates(model: FittedModel) -> list[str]:
+    effects = model.effects
     if effects is None:
         return []
     rows = [
@@ -261,9 +275,7 @@ def _covariates(effects: CovariateEffects | None) -> list[str]:
     return [
         "## What goes with buying more",
         (
-            f"Effects of covariates have a normal prior with mean 0 and sd {EFFECT_SD:g} on the "
-            "log of the factor, for one unit of the coded column. They are drawn together with "
-            "all other parameters. Parameters above are those of customers whose columns are "
+            f"{_effect_prior(model)} Parameters above are those of customers whose columns are "
             "all 0."
         ),
         _table(("what", "factor", "90 %"), rows),

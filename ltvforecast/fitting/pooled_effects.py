@@ -85,7 +85,7 @@ class KindsLikelihood(Generic[Table]):
     value : callable
         Of coordinates (n, base) and a table.
     gradient : callable
-        Value and gradient of one coordinate vector (base,) and a table.
+        Values and gradients of coordinates (n, base) and a table.
     """
 
     tables: list[Table]
@@ -93,7 +93,7 @@ class KindsLikelihood(Generic[Table]):
     base: int
     levels: tuple[int, ...]
     value: Callable[[FloatArray, Table], FloatArray]
-    gradient: Callable[[FloatArray, Table], tuple[float, FloatArray]]
+    gradient: Callable[[FloatArray, Table], tuple[FloatArray, FloatArray]]
 
     def shifts(self, theta: FloatArray) -> FloatArray:
         """Give what every kind's covariates add, shape (n, kind, base)."""
@@ -111,18 +111,18 @@ class KindsLikelihood(Generic[Table]):
             total += self.value(theta[:, : self.base] + added[:, k], table)
         return total
 
-    def total_gradient(self, theta: FloatArray) -> tuple[float, FloatArray]:
-        """Sum over kinds with its gradient, for one coordinate vector."""
-        added = self.shifts(theta[None])[0]
-        value, gradient = 0.0, np.zeros_like(theta)
+    def total_gradient(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Sum over kinds with its gradient, for many coordinate vectors, shapes (n,), (n, d)."""
+        added = self.shifts(theta)
+        value, gradient = np.zeros(len(theta)), np.zeros_like(theta)
         width = self.rows.shape[1]
         for k, table in enumerate(self.tables):
-            here, slope = self.gradient(theta[: self.base] + added[k], table)
+            here, slope = self.gradient(theta[:, : self.base] + added[:, k], table)
             value += here
-            gradient[: self.base] += slope
+            gradient[:, : self.base] += slope
             for place, level in enumerate(self.levels):
                 at = self.base + place * width
-                gradient[at : at + width] += slope[level] * self.rows[k]
+                gradient[:, at : at + width] += slope[:, level, None] * self.rows[k]
         return value, gradient
 
 
@@ -139,11 +139,11 @@ def joint_objective(likelihood: KindsLikelihood[Table], prior: NormalPrior | Non
     callable
     """
 
-    def evaluate(theta: FloatArray) -> tuple[float, FloatArray]:
+    def evaluate(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
         with np.errstate(all="ignore"):
             value, gradient = likelihood.total_gradient(theta)
         if prior is not None:
-            value += float(prior.log_density(theta))
+            value += prior.log_density(theta)
             gradient += prior.gradient(theta)
         return value, gradient
 

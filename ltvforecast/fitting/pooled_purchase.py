@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from ltvforecast.fit_types import PurchaseFit
 from ltvforecast.fitting.compress import unique_rows
 from ltvforecast.fitting.covariate_design import CovariateDesign
 from ltvforecast.fitting.diagnostics import (
@@ -33,7 +34,7 @@ from ltvforecast.fitting.purchase_likelihood import (
     log_likelihood_gradient,
     purchase_parameters,
 )
-from ltvforecast.types import FloatArray, IntArray, PurchaseFit
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["fit_purchase_effects"]
 
@@ -121,7 +122,7 @@ def fit_purchase_effects(
     return fit, effects
 
 
-def _gradient(theta: FloatArray, table: PurchaseTable) -> tuple[float, FloatArray]:
+def _gradient(theta: FloatArray, table: PurchaseTable) -> tuple[FloatArray, FloatArray]:
     value, by_parameter = log_likelihood_gradient(theta, table)
     return value, coordinate_gradient(theta, by_parameter)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ltvforecast.errors import ConvergenceError
+from ltvforecast.fit_types import SpendFit
 from ltvforecast.fitting.covariate_design import CovariateDesign
 from ltvforecast.fitting.diagnostics import (
     edge_flags,
@@ -36,7 +37,7 @@ from ltvforecast.fitting.spend_likelihood import (
     log_likelihood_gradient,
     spend_parameters,
 )
-from ltvforecast.types import FloatArray, IntArray, SpendFit
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["fit_spend_effects"]
 
@@ -142,7 +143,7 @@ def fit_spend_effects(
     return fit, effect
 
 
-def _gradient(theta: FloatArray, table: SpendTable) -> tuple[float, FloatArray]:
+def _gradient(theta: FloatArray, table: SpendTable) -> tuple[FloatArray, FloatArray]:
     value, by_parameter = log_likelihood_gradient(theta, table)
     return value, coordinate_gradient(theta, by_parameter)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ltvforecast.errors import ConfigError
-from ltvforecast.fitting.priors import PURCHASE_PRIOR, SPEND_PRIOR, NormalPrior
+from ltvforecast.fitting.priors import EFFECT_SD, PURCHASE_PRIOR, SPEND_PRIOR, NormalPrior
 
 __all__ = [
     "DEFAULT_PRIORS",
@@ -35,12 +35,13 @@ Where partners differ, the second is the mean over partners."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """Scales of the half-normal priors of how much groups differ.
+    """Scales of priors: half-normal of how much groups differ, or normal of effects.
 
     Attributes
     ----------
     rate, dropout, spend : float
-        Of the standard deviations of ``log_rate``, ``logit_dropout`` and ``log_mean_spend``.
+        Of the standard deviations of ``log_rate``, ``logit_dropout`` and ``log_mean_spend``, or of
+        what covariates add to them.
     """
 
     rate: float
@@ -58,18 +59,21 @@ class Priors:
         Of :data:`PURCHASE_COORDINATES` and :data:`SPEND_COORDINATES`.
     partner_spread, segment_spread : Spread
         How much partners differ inside a segment, and segments among each other.
+    covariate_effect : Spread
+        What one unit of a coded column of a covariate adds: normal with mean 0 and this scale.
     """
 
     purchase: NormalPrior = PURCHASE_PRIOR
     spend: NormalPrior = SPEND_PRIOR
     partner_spread: Spread = Spread(rate=0.75, dropout=0.75, spend=0.75)
     segment_spread: Spread = Spread(rate=0.5, dropout=0.5, spend=0.5)
+    covariate_effect: Spread = Spread(rate=EFFECT_SD, dropout=EFFECT_SD, spend=EFFECT_SD)
 
 
 DEFAULT_PRIORS = Priors()
 """Weak and scale-free; the same as those of the Laplace fit."""
 
-_SPREADS = ("partner_spread", "segment_spread")
+_SPREADS = ("partner_spread", "segment_spread", "covariate_effect")
 _NAMES = (*PURCHASE_COORDINATES, *SPEND_COORDINATES, *_SPREADS)
 
 
@@ -108,8 +112,9 @@ def priors_from_table(table: Mapping[str, object], *, where: str = "[priors]") -
     Parameters
     ----------
     table : mapping
-        Keys are the coordinates, each with ``mean`` and/or ``sd``, and ``partner_spread`` and
-        ``segment_spread``, each with some of ``rate``, ``dropout`` and ``spend``.
+        Keys are the coordinates, each with ``mean`` and/or ``sd``, and ``partner_spread``,
+        ``segment_spread`` and ``covariate_effect``, each with some of ``rate``, ``dropout`` and
+        ``spend``.
     where : str
         Where the table stands, for messages.
 
@@ -135,12 +140,13 @@ def priors_from_table(table: Mapping[str, object], *, where: str = "[priors]") -
     """
     _refuse_unknown(table, _NAMES, where)
     parts = {name: _numbers(name, content, where) for name, content in table.items()}
-    partner, segment = (parts.get(name, {}) for name in _SPREADS)
+    partner, segment, effect = (parts.get(name, {}) for name in _SPREADS)
     return Priors(
         purchase=_changed(PURCHASE_PRIOR, PURCHASE_COORDINATES, parts),
         spend=_changed(SPEND_PRIOR, SPEND_COORDINATES, parts),
         partner_spread=replace(DEFAULT_PRIORS.partner_spread, **partner),
         segment_spread=replace(DEFAULT_PRIORS.segment_spread, **segment),
+        covariate_effect=replace(DEFAULT_PRIORS.covariate_effect, **effect),
     )
 
 

@@ -11,9 +11,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from ltvforecast.errors import ConfigError, ConvergenceError
+from ltvforecast.fit_types import Diagnostics, PurchaseFit, SpendFit
 from ltvforecast.fitting.chain_diagnostics import judge_chains, judge_quick_look
 from ltvforecast.fitting.compress import unique_rows
+from ltvforecast.fitting.customer_draws import moved_by_effects
 from ltvforecast.fitting.diagnostics import PRIOR_DOMINATED, edge_flags
+from ltvforecast.fitting.effect_columns import Covariates, EffectColumns, effect_columns
 from ltvforecast.fitting.mcmc import Sampled, Sampling, approximate, sample_chains, thinned
 from ltvforecast.fitting.partner_tables import (
     kept_customers,
@@ -30,6 +33,8 @@ from ltvforecast.fitting.priors import NormalPrior
 from ltvforecast.fitting.purchase_likelihood import purchase_parameters, purchase_table
 from ltvforecast.fitting.pymc_models import (
     Groups,
+    covariate_purchase_model,
+    covariate_spend_model,
     partner_groups,
     partner_purchase_model,
     partner_spend_model,
@@ -39,24 +44,34 @@ from ltvforecast.fitting.pymc_models import (
 from ltvforecast.fitting.spend_data import SpendData, amounts_data, means_data
 from ltvforecast.fitting.spend_likelihood import amounts_table, means_table, spend_parameters
 from ltvforecast.formulas import bgnbd, gamma_gamma
-from ltvforecast.types import (
-    CustomerSummary,
-    Diagnostics,
-    FloatArray,
-    IntArray,
-    PurchaseFit,
-    SpendFit,
-)
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import FloatArray, IntArray
 
-__all__ = ["Partners", "SampledMethod", "home_partners", "sample_purchase", "sample_spend"]
+__all__ = [
+    "EFFECT_VARIABLES",
+    "Partners",
+    "SampledMethod",
+    "home_partners",
+    "sample_purchase",
+    "sample_spend",
+]
 
 SampledMethod = Literal["nuts", "advi"]
 Progress = Callable[[str, int, int], None]
 
-_LARGE_PARTNER = 200
+EFFECT_VARIABLES: Mapping[str, str] = {
+    "log_rate": "effect_rate",
+    "dropout_logit": "effect_dropout",
+    "log_spend": "effect_spend",
+}
+"""Names of the effects of covariates, and of the variables of the PyMC models."""
+
+_LARGE_PARTNER = 80
 """Customers from which on a partner's data say more of its level than the other partners do."""
 _CAREFUL = 0.95
 """Acceptance aimed at where partners differ: what is known of small spreads has a narrow neck."""
+_MOST_CAREFUL = 0.99
+"""Tried once more where steps have diverged all the same."""
 _PURCHASES = "the purchase process"
 _SPEND = "the spend per purchase"
 
@@ -108,6 +123,7 @@ def sample_purchase(
     draws: int = 1000,
     rng: np.random.Generator,
     partners: Partners | None = None,
+    covariates: Covariates | None = None,
     priors: Priors = DEFAULT_PRIORS,
     sampling: Sampling | None = None,
     accept_unconverged: bool = False,
@@ -127,6 +143,8 @@ def sample_purchase(
     rng : numpy.random.Generator
     partners : Partners, optional
         Partners differ and borrow strength from each other; without it all customers are one group.
+    covariates : Covariates, optional
+        What purchase rate and dropout of partners and customers differ by.
     priors : Priors
     sampling : Sampling, optional
         Of NUTS.
@@ -140,9 +158,10 @@ def sample_purchase(
     Returns
     -------
     PurchaseFit
-        Draws of shape (draws, 1), or (draws, n_partners). ``point`` is the posterior mean in the
-        coordinates of the fit, of the mean partner if there are several; ``log_likelihood`` is at
-        the mean of each partner.
+        Draws of shape (draws, 1), or (draws, n_partners) if partners or their covariates differ;
+        of customers whose columns are 0. ``point`` is the posterior mean in the coordinates of the
+        fit, of the mean partner if there are several; ``log_likelihood`` is at the mean of each
+        partner.
 
     Raises
     ------
@@ -158,7 +177,7 @@ def sample_purchase(
     Fader, Hardie & Lee (2005), Marketing Science 24(2), 275-284.
     """
     history = tuple(np.asarray(column, dtype=np.float64) for column in (x, t_x, T))
-    model, unit = _purchase_model(*history, partners=partners, priors=priors)
+    model, unit = _purchase_model(*history, partners=partners, covariates=covariates, priors=priors)
     found = _sampled(
         model, method, draws=draws, rng=rng, sampling=sampling, what=_PURCHASES, progress=progress
     )
@@ -169,14 +188,14 @@ def sample_purchase(
     parameters = (float(value) for value in purchase_parameters(theta.mean(axis=0)))
     point = dict(zip(names, parameters, strict=True))
     point["alpha"] *= unit
-    kept = _kept(found, names, draws, partners)
-    at = [point[name] for name in names] if partners is None else _means(kept, partners.home)
+    kept = _kept(found, names, draws)
+    at = _at_customers(found, point, kept, partners=partners, covariates=covariates)
     flags = _dominated(theta, priors.purchase)
     return PurchaseFit(
         model="bg-nbd",
         draws=kept,
         point=point,
-        log_likelihood=float(bgnbd.log_likelihood(*history, *at).sum()),
+        log_likelihood=float(bgnbd.log_likelihood(*history, *(at[name] for name in names)).sum()),
         diagnostics=_judged(found, _PURCHASES, flags, accept_unconverged=accept_unconverged),
     )
 
@@ -189,6 +208,7 @@ def sample_spend(
     draws: int = 1000,
     rng: np.random.Generator,
     partners: Partners | None = None,
+    covariates: Covariates | None = None,
     priors: Priors = DEFAULT_PRIORS,
     sampling: Sampling | None = None,
     accept_unconverged: bool = False,
@@ -206,10 +226,11 @@ def sample_spend(
         ``advi`` is a quick look, and marked as such.
     spend : {"gamma-gamma", "gamma-gamma-mean"}
         Likelihood of every amount, or the published one of the mean repeat purchase, which can't
-        be had by partner.
+        be had by partner or with covariates.
     draws : int
     rng : numpy.random.Generator
     partners : Partners, optional
+    covariates : Covariates, optional
     priors : Priors
     sampling : Sampling, optional
     accept_unconverged : bool
@@ -225,7 +246,8 @@ def sample_spend(
     Raises
     ------
     ConvergenceError
-        No amount is positive, or the chains have not converged.
+        No amount is positive, customers of different partners or covariates spend (nearly) the
+        same, or the chains have not converged.
     SummaryError
         An amount is impossible.
     ConfigError
@@ -237,7 +259,9 @@ def sample_spend(
     """
     single = spend == "gamma-gamma"
     data = amounts_data(customers) if single else means_data(customers)
-    model, home = _spend_model(customers, data, single=single, partners=partners, priors=priors)
+    model, rows = _spend_model(
+        customers, data, single=single, partners=partners, covariates=covariates, priors=priors
+    )
     found = _sampled(
         model, method, draws=draws, rng=rng, sampling=sampling, what=_SPEND, progress=progress
     )
@@ -248,8 +272,8 @@ def sample_spend(
     parameters = (float(value) for value in spend_parameters(theta.mean(axis=0)))
     point = dict(zip(names, parameters, strict=True))
     point["v"] *= data.unit
-    kept = _kept(found, names, draws, partners)
-    at = [point[name] for name in names] if home is None else _means(kept, home)
+    kept = _kept(found, names, draws)
+    at = _at_customers(found, point, kept, partners=partners, covariates=covariates, rows=rows)
     zeros = rng.beta(1.0 + data.zeros, 1.0 + data.purchases - data.zeros, draws)
     flags = [*data.flags, *_dominated(theta, priors.spend)]
     return SpendFit(
@@ -257,13 +281,19 @@ def sample_spend(
         first_purchase=data.first_purchase,
         draws={**kept, "zero_share": np.tile(zeros[:, None], (1, kept["p"].shape[1]))},
         point={**point, "zero_share": data.zero_share},
-        log_likelihood=_spend_log_likelihood(data, at, single=single),
+        log_likelihood=_spend_log_likelihood(data, [at[name] for name in names], single=single),
         diagnostics=_judged(found, _SPEND, flags, accept_unconverged=accept_unconverged),
     )
 
 
 def _purchase_model(
-    x: FloatArray, t_x: FloatArray, T: FloatArray, *, partners: Partners | None, priors: Priors
+    x: FloatArray,
+    t_x: FloatArray,
+    T: FloatArray,
+    *,
+    partners: Partners | None,
+    covariates: Covariates | None = None,
+    priors: Priors,
 ) -> tuple[Any, float]:
     """Build the model, pooled or by partner; with the mean age, its unit of time."""
     rows = unique_rows(x, t_x, T)
@@ -274,14 +304,22 @@ def _purchase_model(
             remedy="choose a later as-of date, or add earlier transactions",
         )
     unit = float(np.sum(rows.T * rows.weight) / rows.weight.sum())
-    if partners is None:
-        return purchase_model(purchase_table(rows.rescaled(unit)), unit=unit, priors=priors), unit
-    tables = partner_purchases(
-        x, t_x / unit, T / unit, partners.home, partners=len(partners.groups.partner_ids)
-    )
-    model = partner_purchase_model(
-        tables, partners.groups, unit=unit, priors=priors, centred=_mostly_large(partners)
-    )
+    scaled = x, t_x / unit, T / unit
+    columns, cell, count = _cells(partners, covariates)
+    if partners is not None:
+        model = partner_purchase_model(
+            partner_purchases(*scaled, cell, partners=count),
+            partners.groups,
+            unit=unit,
+            priors=priors,
+            centred=_mostly_large(partners),
+            columns=columns,
+        )
+    elif columns is not None:
+        tables = partner_purchases(*scaled, cell, partners=count)
+        model = covariate_purchase_model(tables, columns, unit=unit, priors=priors)
+    else:
+        model = purchase_model(purchase_table(rows.rescaled(unit)), unit=unit, priors=priors)
     return model, unit
 
 
@@ -291,28 +329,56 @@ def _spend_model(
     *,
     single: bool,
     partners: Partners | None,
+    covariates: Covariates | None = None,
     priors: Priors,
 ) -> tuple[Any, IntArray | None]:
-    """Build the model, pooled or by partner; with the partner of every customer in ``data``."""
-    if partners is None:
+    """Build the model, pooled or by partner; with the rows of the customers in ``data``."""
+    alike = partners is None and covariates is None
+    if not alike and not single:
+        raise ConfigError(
+            "spend 'gamma-gamma-mean' by partner, or with covariates",
+            expected="spend 'gamma-gamma', or one group of all customers",
+            remedy="choose one of the two",
+        )
+    rows = None if alike else kept_customers(customers, data)
+    columns, cell, count = _cells(partners, covariates, rows)
+    if partners is not None:
+        model = partner_spend_model(
+            partner_spend(data, cell, partners=count),
+            partners.groups,
+            unit=data.unit,
+            priors=priors,
+            centred=_mostly_large(partners),
+            columns=columns,
+        )
+    elif columns is not None:
+        tables = partner_spend(data, cell, partners=count)
+        model = covariate_spend_model(tables, columns, unit=data.unit, priors=priors)
+    else:
         table = (
             amounts_table(data.n, data.total, data.log_total)
             if single
             else means_table(data.n, data.total / data.n)
         )
-        return spend_model(table, unit=data.unit, priors=priors), None
-    if not single:
-        raise ConfigError(
-            "spend 'gamma-gamma-mean' by partner",
-            expected="spend 'gamma-gamma', or one group of all customers",
-            remedy="choose one of the two",
-        )
-    home = partners.home[kept_customers(customers, data)]
-    tables = partner_spend(data, home, partners=len(partners.groups.partner_ids))
-    model = partner_spend_model(
-        tables, partners.groups, unit=data.unit, priors=priors, centred=_mostly_large(partners)
-    )
-    return model, home
+        model = spend_model(table, unit=data.unit, priors=priors)
+    return model, rows
+
+
+def _cells(
+    partners: Partners | None, covariates: Covariates | None, rows: IntArray | None = None
+) -> tuple[EffectColumns | None, IntArray, int]:
+    """Columns of covariates, the cell of each customer, and how many; else the partners are cells.
+
+    ``rows`` are the customers, if not all.
+    """
+    chosen: IntArray | slice = slice(None) if rows is None else rows
+    if covariates is not None:
+        home, pattern = covariates.home[chosen], covariates.design.customer_pattern[chosen]
+        columns, cell = effect_columns(covariates.design, home, pattern, apart=partners is not None)
+        return columns, cell, len(columns.of_cells)
+    if partners is not None:
+        return None, partners.home[chosen], len(partners.groups.partner_ids)
+    return None, np.empty(0, dtype=np.int64), 1
 
 
 def _mostly_large(partners: Partners) -> bool:
@@ -344,12 +410,17 @@ def _sampled(
     if method == "advi":
         return approximate(model, seed=seed, draws=draws, what=what, progress=progress)
     chosen = sampling or Sampling()
+    by_partner = chosen.target_accept is None and "partner" in model.coords
     enough = replace(
         chosen,
         steps=max(chosen.steps, -(-draws // max(chosen.chains, 1))),
-        target_accept=chosen.target_accept or (_CAREFUL if "partner" in model.coords else None),
+        target_accept=_CAREFUL if by_partner else chosen.target_accept,
     )
-    return sample_chains(model, seed=seed, sampling=enough, what=what, progress=progress)
+    found = sample_chains(model, seed=seed, sampling=enough, what=what, progress=progress)
+    if by_partner and found.numbers is not None and found.numbers.divergences > 0:
+        smaller = replace(enough, target_accept=_MOST_CAREFUL)
+        return sample_chains(model, seed=seed + 1, sampling=smaller, what=what, progress=progress)
+    return found
 
 
 def _coordinates(found: Sampled, names: Sequence[str]) -> FloatArray:
@@ -357,25 +428,51 @@ def _coordinates(found: Sampled, names: Sequence[str]) -> FloatArray:
     return np.stack([found.draws[name].ravel() for name in names], axis=1)
 
 
-def _kept(
-    found: Sampled, names: Sequence[str], draws: int, partners: Partners | None
-) -> dict[str, FloatArray]:
+def _kept(found: Sampled, names: Sequence[str], draws: int) -> dict[str, FloatArray]:
     """Draws to keep, of shape (draws, group); what all partners share is repeated."""
-    groups = 1 if partners is None else len(partners.groups.partner_ids)
-    kept = {}
-    for name in names:
-        values = thinned(found.draws[name], draws)
-        kept[name] = np.tile(values[:, None], (1, groups)) if values.ndim == 1 else values
-    return kept
+    kept = {name: thinned(found.draws[name], draws) for name in names}
+    groups = max(values.shape[1] if values.ndim > 1 else 1 for values in kept.values())
+    return {
+        name: np.tile(values[:, None], (1, groups)) if values.ndim == 1 else values
+        for name, values in kept.items()
+    }
 
 
 def _others(found: Sampled, draws: int) -> dict[str, FloatArray]:
     return {name: thinned(values, draws) for name, values in found.draws.items()}
 
 
-def _means(kept: Mapping[str, FloatArray], home: IntArray) -> list[FloatArray]:
-    """Posterior mean of every parameter, for each customer that of its partner."""
-    return [values.mean(axis=0)[home] for values in kept.values()]
+def _at_customers(
+    found: Sampled,
+    point: Mapping[str, float],
+    kept: Mapping[str, FloatArray],
+    *,
+    partners: Partners | None,
+    covariates: Covariates | None,
+    rows: IntArray | None = None,
+) -> dict[str, FloatArray]:
+    """Give customers the posterior means of their partner, with their covariates' effects.
+
+    Where all are alike it is the point; ``rows`` are the customers, if not all.
+    """
+    told = partners or covariates
+    if told is None:
+        return {name: np.array(value) for name, value in point.items()}
+    chosen: IntArray | slice = slice(None) if rows is None else rows
+    means = {name: values.mean(axis=0) for name, values in kept.items()}
+    theirs = {
+        name: values[told.home[chosen]] if len(values) > 1 else values
+        for name, values in means.items()
+    }
+    if covariates is None:
+        return theirs
+    has = covariates.design.patterns[covariates.design.customer_pattern[chosen]]
+    shift = {
+        ours: has @ found.draws[name].mean(axis=(0, 1))
+        for ours, name in EFFECT_VARIABLES.items()
+        if name in found.draws
+    }
+    return moved_by_effects(theirs, shift)
 
 
 def _dominated(theta: FloatArray, prior: NormalPrior) -> list[str]:

@@ -1,25 +1,41 @@
-"""Partners that differ, fitted by Markov chains: the same records as of the fast posterior."""
+"""Partners that differ, or covariates, by Markov chains: the records of the fast posterior."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from ltvforecast.errors import ConvergenceError
+from ltvforecast.fit_types import PurchaseFit, SpendFit
+from ltvforecast.fitting.effect_columns import Covariates
 from ltvforecast.fitting.hierarchy import PartnerPurchases
 from ltvforecast.fitting.hierarchy_spend import PartnerSpend
+from ltvforecast.fitting.partner_tables import kept_customers
 from ltvforecast.fitting.prior_settings import DEFAULT_PRIORS, Priors
 from ltvforecast.fitting.sampled_fit import (
+    EFFECT_VARIABLES,
     Partners,
     SampledMethod,
     sample_purchase,
     sample_spend,
 )
+from ltvforecast.fitting.spend_data import amounts_data
 from ltvforecast.types import FloatArray
 
-__all__ = ["ChainSettings", "sample_partner_purchases", "sample_partner_spend"]
+__all__ = [
+    "ChainSettings",
+    "sample_partner_purchases",
+    "sample_partner_spend",
+    "sample_purchase_effects",
+    "sample_spend_effects",
+]
+
+
+_ENOUGH = 4
+"""Draws for each shared parameter, from which on a regression on these is to be trusted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +63,7 @@ def sample_partner_purchases(
     partners: Partners,
     settings: ChainSettings,
     *,
+    covariates: Covariates | None = None,
     rng: np.random.Generator,
 ) -> PartnerPurchases:
     """Fit BG/NBD with partial pooling of partners by Markov chains.
@@ -57,6 +74,7 @@ def sample_partner_purchases(
         ``x, t_x, T``.
     partners : Partners
     settings : ChainSettings
+    covariates : Covariates, optional
     rng : numpy.random.Generator
 
     Returns
@@ -77,12 +95,13 @@ def sample_partner_purchases(
         draws=settings.draws,
         rng=rng,
         partners=partners,
+        covariates=covariates,
         priors=settings.priors,
         accept_unconverged=settings.accept_unconverged,
         progress=settings.progress,
         also=also,
     )
-    rate, dropout = _level(also, "rate", "log_rate"), _level(also, "dropout", "logit_dropout")
+    rate, dropout = (_level(also, kind, ("log_r", "log_phi")) for kind in ("rate", "dropout"))
     shift = float(np.log(also["unit"]))
     return PartnerPurchases(
         purchase=replace(fit, draws={**fit.draws, "r": fit.draws["r"][:, :1].copy()}),
@@ -97,6 +116,7 @@ def sample_partner_purchases(
         shrinkage={"log_rate": rate.shrinkage, "dropout_logit": dropout.shrinkage},
         segment_names=partners.groups.segments,
         segment=partners.groups.segment_of,
+        effects=_effects(also),
     )
 
 
@@ -105,6 +125,7 @@ def sample_partner_spend(
     partners: Partners,
     settings: ChainSettings,
     *,
+    covariates: Covariates | None = None,
     rng: np.random.Generator,
 ) -> PartnerSpend:
     """Fit Gamma-Gamma with partial pooling of partners by Markov chains.
@@ -115,6 +136,7 @@ def sample_partner_spend(
         As for :func:`ltvforecast.fitting.sampled_fit.sample_spend`.
     partners : Partners
     settings : ChainSettings
+    covariates : Covariates, optional
     rng : numpy.random.Generator
 
     Returns
@@ -135,12 +157,13 @@ def sample_partner_spend(
         draws=settings.draws,
         rng=rng,
         partners=partners,
+        covariates=covariates,
         priors=settings.priors,
         accept_unconverged=settings.accept_unconverged,
         progress=settings.progress,
         also=also,
     )
-    spend = _level(also, "spend", "log_mean_spend")
+    spend = _level(also, "spend", ("log_p", "log_q_minus_1"))
     one = {name: fit.draws[name][:, :1].copy() for name in ("p", "q", "zero_share")}
     return PartnerSpend(
         spend=replace(fit, draws={**fit.draws, **one}),
@@ -153,7 +176,119 @@ def sample_partner_spend(
         shrinkage={"log_spend": spend.shrinkage},
         segment_names=partners.groups.segments,
         segment=partners.groups.segment_of,
+        effects=_effects(also),
     )
+
+
+def sample_purchase_effects(
+    history: tuple[FloatArray, FloatArray, FloatArray],
+    covariates: Covariates,
+    settings: ChainSettings,
+    *,
+    rng: np.random.Generator,
+) -> tuple[PurchaseFit, dict[str, FloatArray]]:
+    """Fit BG/NBD with covariates where partners are taken together, by Markov chains.
+
+    Parameters
+    ----------
+    history : tuple of float64 array, shape (n_customers,)
+        ``x, t_x, T``.
+    covariates : Covariates
+    settings : ChainSettings
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    fit : PurchaseFit
+    effects : dict of str to float64 array, shape (draw, column)
+        ``log_rate, dropout_logit``; both as of
+        :func:`ltvforecast.fitting.pooled_purchase.fit_purchase_effects`.
+
+    Raises
+    ------
+    ConvergenceError
+        There is nothing to fit, or the chains have not converged.
+    SummaryError
+        A history is impossible.
+    """
+    also: dict[str, FloatArray] = {}
+    fit = sample_purchase(
+        *history,
+        method=settings.method,
+        draws=settings.draws,
+        rng=rng,
+        covariates=covariates,
+        priors=settings.priors,
+        accept_unconverged=settings.accept_unconverged,
+        progress=settings.progress,
+        also=also,
+    )
+    fit = replace(fit, draws={**fit.draws, "r": fit.draws["r"][:, :1].copy()})
+    return fit, _effects(also) or {}
+
+
+def sample_spend_effects(
+    customers: pd.DataFrame,
+    covariates: Covariates,
+    settings: ChainSettings,
+    *,
+    rng: np.random.Generator,
+) -> tuple[SpendFit, FloatArray]:
+    """Fit Gamma-Gamma with covariates where partners are taken together, by Markov chains.
+
+    Parameters
+    ----------
+    customers : pandas.DataFrame
+        As for :func:`ltvforecast.fitting.sampled_fit.sample_spend`.
+    covariates : Covariates
+    settings : ChainSettings
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    fit : SpendFit
+    effect : float64 array, shape (draw, column)
+        On the log of the mean spend; 0 if all customers spend (nearly) the same. Both as of
+        :func:`ltvforecast.fitting.pooled_spend.fit_spend_effects`.
+
+    Raises
+    ------
+    ConvergenceError
+        No amount is positive, or the chains have not converged.
+    SummaryError
+        An amount is impossible.
+    """
+    alike = _alike(customers)
+    also: dict[str, FloatArray] = {}
+    fit = sample_spend(
+        customers,
+        method=settings.method,
+        draws=settings.draws,
+        rng=rng,
+        covariates=None if alike else covariates,
+        priors=settings.priors,
+        accept_unconverged=settings.accept_unconverged,
+        progress=settings.progress,
+        also=also,
+    )
+    if alike:
+        return fit, np.zeros((settings.draws, len(covariates.design.names)))
+    one = {name: fit.draws[name][:, :1].copy() for name in ("p", "q", "zero_share")}
+    return replace(fit, draws={**fit.draws, **one}), also[EFFECT_VARIABLES["log_spend"]]
+
+
+def _alike(customers: pd.DataFrame) -> bool:
+    try:
+        kept_customers(customers, amounts_data(customers))
+    except ConvergenceError:
+        return True
+    return False
+
+
+def _effects(also: dict[str, FloatArray]) -> dict[str, FloatArray] | None:
+    """Draws of the effects of covariates under the names of the fast posterior, if any."""
+    found = {name: also[theirs] for name, theirs in EFFECT_VARIABLES.items() if theirs in also}
+    return found or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,10 +298,25 @@ class _Level:
     shrinkage: FloatArray
 
 
-def _level(also: dict[str, FloatArray], kind: str, mean: str) -> _Level:
+def _level(also: dict[str, FloatArray], kind: str, shapes: Sequence[str]) -> _Level:
     """Segment means, spread of partners, and how much of each partner is its own."""
-    means, spread = also[mean][:, None], also[f"sd_{kind}"]
-    if f"segment_sd_{kind}" in also:
-        means = means + also[f"segment_sd_{kind}"][:, None] * also[f"segment_z_{kind}"]
-    open_still = also[f"partner_{kind}"].var(axis=0) / np.mean(spread**2)
-    return _Level(mean=means, sd=spread, shrinkage=np.clip(1.0 - open_still, 0.0, 1.0))
+    spread, mean = also[f"sd_{kind}"], also[f"segment_{kind}"]
+    log_spread = np.log(spread)
+    effects = [values for name, values in also.items() if name.startswith("effect_")]
+    shared = [mean, log_spread, log_spread**2, *(also[name] for name in shapes), *effects]
+    return _Level(mean=mean, sd=spread, shrinkage=_own(also[f"z_{kind}"], shared))
+
+
+def _own(z: FloatArray, shared: Sequence[FloatArray]) -> FloatArray:
+    """One less the variance of a partner's standardised deviation, given what partners share.
+
+    Given that, the variance is 1 where the partner's data say nothing, and 0 where they say all.
+    It is what is left when the deviation is regressed on what partners share, as that is uncertain
+    too; with very few draws, it is the whole.
+    """
+    known = np.column_stack([np.ones(len(z)), *shared])
+    open_still: FloatArray = z.var(axis=0)
+    if len(z) >= _ENOUGH * known.shape[1]:
+        left = z - known @ np.linalg.lstsq(known, z, rcond=None)[0]
+        open_still = (left**2).sum(axis=0) / (len(z) - known.shape[1])
+    return np.clip(1.0 - open_still, 0.0, 1.0)

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import ltvforecast as ltv
+from ltvforecast.data.partner_table import PartnerTable
 from ltvforecast.data.synthetic import simulate_programme
 from ltvforecast.data.transactions import read_transactions
-from ltvforecast.errors import ConfigError, ForecastError, OutputExistsError
+from ltvforecast.errors import ConfigError, ForecastError, LTVForecastError, OutputExistsError
 from ltvforecast.evaluate.backtest import backtest
 from ltvforecast.evaluate.records import MODEL, PROGRAMME, Evaluation
 from ltvforecast.evaluate.store import save_evaluation
@@ -348,3 +350,60 @@ def test_names_in_any_script_stay_with_their_numbers() -> None:
     model = done.forecasts[done.forecasts["method"] == MODEL].set_index("partner_id")
     ratio = model.loc[partners, "forecast"] / one.loc[partners, "actual"]
     assert ratio.between(0.3, 3.0).all()
+
+
+def described(orders: pd.DataFrame) -> tuple[pd.DataFrame, PartnerTable]:
+    """Orders with a plan of each customer, and a table in which late partners are another tier."""
+    first = orders.groupby("partner_id")["date"].min().sort_values()
+    table = pd.DataFrame({"partner_id": first.index, "segment": "all"})
+    table["certified"] = ["yes" if k % 2 else "no" for k in range(len(table))]
+    plan = {name: "ab"[k % 2] for k, name in enumerate(sorted(orders["customer_id"].unique()))}
+    return orders.assign(plan=orders["customer_id"].map(plan)), ltv.read_partners(table)
+
+
+def test_covariates_are_fitted_at_every_origin(orders: pd.DataFrame) -> None:
+    frame, table = described(orders)
+    quick = {**QUICK, "origins": 1, "baselines": ["partner_mean"], "pooling": "complete"}
+    found = backtest(frame, partners=table, covariates=["certified", "plan"], **quick)
+    assert found.settings["covariates"] == ["certified", "plan"]
+    assert not any("without the covariate" in note for note in found.notes)
+    plain = backtest(frame, partners=table, **quick)
+    one, other = (each.forecasts.query("method == @MODEL") for each in (found, plain))
+    assert not np.allclose(one["forecast"], other["forecast"])
+
+
+def test_covariates_that_are_not_known_yet_are_left_out_and_it_is_said(
+    orders: pd.DataFrame,
+) -> None:
+    day = pd.to_datetime(orders["date"])
+    late = orders["partner_id"].isin(["p05", "p06"]) | orders["partner_id"].isin(
+        sorted(orders["partner_id"].unique())[-3:]
+    )
+    begun = orders[~late | (day > day.max() - pd.Timedelta(days=40))]
+    frame, _ = described(begun)
+    names = sorted(frame["partner_id"].unique())
+    table = ltv.read_partners(
+        pd.DataFrame(
+            {"partner_id": names, "new": ["yes" if k >= len(names) - 3 else "no" for k in range(6)]}
+        )
+    )
+    quick = {**QUICK, "origins": 1, "baselines": ["partner_mean"], "pooling": "complete"}
+    found = backtest(frame, partners=table, covariates=["new", "plan"], **quick)
+    note = next(note for note in found.notes if "without the covariate" in note)
+    assert "without the covariate new: the covariate 'new' is False wherever it is known" in note
+    assert not any("no forecast by model" in note for note in found.notes)
+
+
+def test_covariates_that_never_mean_anything_are_refused_before_any_origin(
+    orders: pd.DataFrame,
+) -> None:
+    frame, table = described(orders)
+    for names, message in (
+        (["tier"], "tier"),
+        (["certified", "certified"], "named twice"),
+        ("certified", "a sequence of names"),
+    ):
+        with pytest.raises(LTVForecastError, match=message):
+            backtest(frame, partners=table, covariates=names, **QUICK)
+    with pytest.raises(ConfigError, match="covariates with method 'lifetimes'"):
+        backtest(frame, partners=table, covariates=["plan"], method="lifetimes", **QUICK)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,8 +14,10 @@ from ltvforecast.fitting.covariate_design import (
     EFFECTS,
     covariate_effects,
     design_covariates,
+    narrow_ranges,
+    usable_covariates,
 )
-from ltvforecast.types import CustomerSummary
+from ltvforecast.transaction_types import CustomerSummary
 
 PARTNERS = [f"p{k:02d}" for k in range(12)]
 
@@ -69,6 +73,29 @@ def test_partners_without_transactions_do_not_shape_the_coding() -> None:
     assert design.patterns.shape == (1, 2)
     assert (design.customer_pattern == 0).all()
     np.testing.assert_allclose(design.partner_rows[:, 1].mean(), 0.0, atol=1e-12)
+
+
+def test_what_can_not_be_used_yet_is_left_out_and_said() -> None:
+    summary = summary_with()
+    assert usable_covariates(summary, ()) == ((), {})
+    assert summary.partner_table is not None
+    table = summary.partner_table.assign(flat=1.0)
+    known = replace(summary, partner_table=table)
+    usable, left_out = usable_covariates(known, ("flat", "years", "channel", "years"))
+    assert usable == ("years", "channel")
+    assert "wherever it is known" in left_out["flat"]
+    assert "named twice" in left_out["years"]
+
+
+def test_ranges_that_are_too_narrow_are_told_with_what_to_do() -> None:
+    summary = summary_with()
+    of_partners = design_covariates(summary, ["years", "channel", "region"])
+    told = narrow_ranges(of_partners, asked=True)
+    assert told.startswith("what goes with partners' years and region is told with ranges that are")
+    assert told.endswith("use --pooling partial")
+    # who asked for partial pooling and could not have it is not told to ask for it
+    assert "--pooling" not in narrow_ranges(of_partners, asked=False)
+    assert narrow_ranges(design_covariates(summary, ["channel"]), asked=True) == ""
 
 
 def test_it_makes_the_record_of_effects() -> None:

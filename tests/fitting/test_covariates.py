@@ -103,7 +103,8 @@ def test_numbers_are_standardised_and_missing_ones_marked() -> None:
 
 
 def test_dates_count_in_years_before_the_as_of_date() -> None:
-    frame = pd.DataFrame({"joined": pd.to_datetime(["2024-01-01", "2022-01-01", "2023-01-01"])})
+    days = ["2024-01-01", "2022-01-01", "2023-01-01", "2023-01-01"]
+    frame = pd.DataFrame({"joined": pd.to_datetime(days)})
     found = coded(frame, "joined")
     coding = found.codings[0]
     assert isinstance(coding, NumberCoding)
@@ -275,6 +276,33 @@ def test_too_many_columns_or_categories_are_refused() -> None:
         coded(unique, "email", level="customer")
 
 
+def test_categories_that_are_but_names_of_partners_are_refused() -> None:
+    for cities in (
+        "abcdefghijkl",  # a category for each partner
+        "aaabcdefghij",  # most partners alone in theirs
+        "aabbccddeeff",  # none with more than two
+    ):
+        with pytest.raises(ConfigError, match="what is that partner's own") as refused:
+            coded(pd.DataFrame({"city": list(cities)}), "city")
+        assert "join categories" in refused.value.remedy
+    with pytest.raises(ConfigError, match="12 categories for 12 partners, 12 of them with a"):
+        coded(pd.DataFrame({"city": list("abcdefghijkl")}), "city")
+    # half of the partners share theirs; and customers have no levels of their own
+    assert coded(pd.DataFrame({"city": list("aaabbbcdefgh")}), "city").names == (
+        "city = b", "city = other levels",
+    )  # fmt: skip
+    alone = pd.DataFrame({"city": [*"abcdefghijkl", *"a" * 60]})
+    assert coded(alone, "city", level="customer").names == ("city = other levels",)
+
+
+def test_covariates_that_leave_no_partners_to_differ_are_refused() -> None:
+    sizes = [1.0, 2.0, 5.0]
+    with pytest.raises(ConfigError, match=r"1 columns of partner covariates \(n\) for 3 partners"):
+        coded(pd.DataFrame({"n": sizes}), "n")
+    assert coded(pd.DataFrame({"n": sizes}), "n", level="customer").names == ("n",)
+    assert coded(pd.DataFrame({"n": [*sizes, 9.0]}), "n").names == ("n",)
+
+
 # --- new customers and partners ------------------------------------------------------------------
 
 
@@ -302,7 +330,7 @@ def test_what_a_user_types_is_not_guessed_at() -> None:
 
 
 def test_numbers_beyond_what_was_seen_are_told() -> None:
-    found = coded(pd.DataFrame({"n": [1.0, 2.0, 5.0]}), "n")
+    found = coded(pd.DataFrame({"n": [1.0, 2.0, 5.0, 2.0]}), "n")
     row, notes = code_one(found.codings, {"n": 11})
     coding = found.codings[0]
     assert isinstance(coding, NumberCoding)

@@ -9,10 +9,12 @@ from ltvforecast.fitting.prior_settings import (
     DEFAULT_PRIORS,
     PURCHASE_COORDINATES,
     SPEND_COORDINATES,
+    Spread,
+    changed_words,
     priors_from_table,
     read_priors,
 )
-from ltvforecast.fitting.priors import PURCHASE_PRIOR, SPEND_PRIOR
+from ltvforecast.fitting.priors import EFFECT_SD, PURCHASE_PRIOR, SPEND_PRIOR
 
 
 def test_the_defaults_are_those_of_the_laplace_fit() -> None:
@@ -28,6 +30,7 @@ def test_what_a_file_says_is_changed_and_nothing_else(tmp_path: Path) -> None:
     path.write_text(
         "[fit]\ndraws = 10\n[priors]\nlog_rate = { mean = -1, sd = 0.5 }\n"
         "log_q_minus_1 = { mean = 2.0 }\nsegment_spread = { spend = 0.1 }\n"
+        "covariate_effect = { rate = 0.2 }\n"
     )
     priors = read_priors(path)
     assert priors.purchase.mean == (0.0, -1.0, *PURCHASE_PRIOR.mean[2:])
@@ -38,6 +41,8 @@ def test_what_a_file_says_is_changed_and_nothing_else(tmp_path: Path) -> None:
     assert priors.partner_spread == DEFAULT_PRIORS.partner_spread
     assert priors.segment_spread.spend == 0.1
     assert priors.segment_spread.rate == DEFAULT_PRIORS.segment_spread.rate
+    assert priors.covariate_effect == Spread(rate=0.2, dropout=EFFECT_SD, spend=EFFECT_SD)
+    assert "covariate_effect: rate 0.2, dropout 0.5, spend 0.5" in changed_words(priors)
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,26 @@ import numpy as np
 import pytest
 
 from ltvforecast.errors import ConfigError
-from ltvforecast.fitting import purchase_likelihood, spend_likelihood
+from ltvforecast.fitting import (
+    pooled_purchase,
+    pooled_spend,
+    purchase_likelihood,
+    spend_likelihood,
+)
 from ltvforecast.fitting.compress import unique_rows
+from ltvforecast.fitting.effect_columns import effect_columns
 from ltvforecast.fitting.partner_tables import partner_purchases, partner_spend
+from ltvforecast.fitting.pooled_effects import customer_kinds
 from ltvforecast.fitting.prior_settings import (
+    DEFAULT_PRIORS,
     PURCHASE_COORDINATES,
     SPEND_COORDINATES,
     priors_from_table,
 )
-from ltvforecast.fitting.priors import PURCHASE_PRIOR, SPEND_PRIOR
+from ltvforecast.fitting.priors import PURCHASE_PRIOR, SPEND_PRIOR, with_effects
 from ltvforecast.fitting.pymc_models import (
+    covariate_purchase_model,
+    covariate_spend_model,
     partner_groups,
     partner_purchase_model,
     partner_spend_model,
@@ -24,6 +34,7 @@ from ltvforecast.fitting.pymc_models import (
 )
 from ltvforecast.fitting.spend_data import amounts_data, means_data
 from ltvforecast.formulas import bgnbd, gamma_gamma
+from tests.fitting.covariate_world import world
 
 
 @pytest.fixture(autouse=True)
@@ -209,3 +220,122 @@ def test_priors_are_those_of_the_record(cdnow) -> None:
 def test_segments_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ConfigError, match="2 segments for 3 partners"):
         partner_groups(["a", "b", "c"], ["x", "y"])
+
+
+COVARIATES = world(seed=3, partners=6, certified=0.25, member=(0.3, -0.4, 0.2))
+BETA = {"rate": np.array([0.3, -0.2]), "dropout": np.array([-0.5, 0.4]),
+        "spend": np.array([0.2, 0.6])}  # fmt: skip
+
+
+def moved(kind):
+    """What covariates add to each customer's level, columns less their means."""
+    design = COVARIATES.design
+    partner = design.partner_rows - design.partner_rows.mean(axis=0)
+    own = design.patterns[design.customer_pattern]
+    return (partner[COVARIATES.home] + own - own.mean(axis=0)) @ BETA[kind]
+
+
+def test_covariates_move_the_means_of_partners_and_the_levels_of_customers() -> None:
+    x, t_x, T = COVARIATES.history
+    unit, design, home = T.mean(), COVARIATES.design, COVARIATES.home
+    columns, cell = effect_columns(design, home, design.customer_pattern, apart=True)
+    tables = partner_purchases(x, t_x / unit, T / unit, cell, partners=len(columns.of_cells))
+    offsets = {
+        "log_r": np.array(-0.3), "log_rate": np.array(0.4),
+        "logit_dropout": np.array(-1.0), "log_phi": np.array(1.1),
+        "sd_rate_log__": np.log(0.5), "z_rate": np.array([0.1, -0.2, 0.3, 1.4, 0.0, -1.0]),
+        "sd_dropout_log__": np.log(0.6), "z_dropout": np.array([0.5, 0.6, -0.7, 0.8, 0.1, 0.2]),
+        "effect_rate": BETA["rate"], "effect_dropout": BETA["dropout"],
+    }  # fmt: skip
+    groups = partner_groups([f"p{k}" for k in range(6)])
+    got = hierarchical(partner_purchase_model(tables, groups, unit=unit, columns=columns), offsets)
+    rate = 0.4 + 0.5 * offsets["z_rate"][home] + moved("rate")
+    logit = -1.0 + 0.6 * offsets["z_dropout"][home] + moved("dropout")
+    r, phi = np.exp(-0.3), np.exp(1.1)
+    alpha, a = unit * r * np.exp(-rate), phi / (1 + np.exp(-logit))
+    exact = bgnbd.log_likelihood(x, t_x, T, r, alpha, a, phi - a).sum()
+    # the model counts in mean ages: purchases times the log of the unit
+    assert got["log_likelihood"] == pytest.approx(float(exact) + x.sum() * np.log(unit), abs=1e-7)
+    # parameters are those of customers who are no members
+    other = design.customer_pattern == 0
+    np.testing.assert_allclose(got["alpha"][home[other]], alpha[other])
+    np.testing.assert_allclose(got["a"][home[other]], a[other])
+    # and segments' means those of partners that are not certified
+    middle = np.array([design.partner_rows[:, 0].mean(), design.customer_pattern.mean()])
+    np.testing.assert_allclose(got["segment_rate"], [0.4 - middle @ BETA["rate"]])
+
+
+def test_covariates_move_spend() -> None:
+    design, home = COVARIATES.design, COVARIATES.home
+    data = amounts_data(COVARIATES.customers)
+    columns, cell = effect_columns(design, home, design.customer_pattern, apart=True)
+    tables = partner_spend(data, cell, partners=len(columns.of_cells))
+    offsets = {
+        "log_p": np.array(1.3), "log_mean_spend": np.array(0.2), "log_q_minus_1": np.array(1.2),
+        "sd_spend_log__": np.log(0.4), "z_spend": np.array([0.3, -1.0, 0.8, 0.0, 0.1, 0.2]),
+        "effect_spend": BETA["spend"],
+    }  # fmt: skip
+    groups = partner_groups([f"p{k}" for k in range(6)])
+    got = hierarchical(
+        partner_spend_model(tables, groups, unit=data.unit, columns=columns), offsets
+    )
+    p, q = np.exp(1.3), 1 + np.exp(1.2)
+    level = 0.2 + 0.4 * offsets["z_spend"][home] + moved("spend")
+    v = np.exp(level) * (q - 1) / p
+    exact = gamma_gamma.log_likelihood(data.n, data.total, data.log_total, p, q, v).sum()
+    assert got["log_likelihood"] == pytest.approx(float(exact), abs=1e-7)
+    other = design.customer_pattern == 0
+    np.testing.assert_allclose(got["v"][home[other]], v[other] * data.unit)
+
+
+def test_taken_together_it_is_the_posterior_of_the_laplace_fit_with_covariates() -> None:
+    design, data = COVARIATES.design, amounts_data(COVARIATES.customers)
+    x, t_x, T = COVARIATES.history
+    unit = float(T.mean())
+    columns, cell = effect_columns(design, COVARIATES.home, design.customer_pattern, apart=False)
+    kinds = customer_kinds(COVARIATES.home, design.customer_pattern, design)
+    scaled = x, t_x / unit, T / unit
+    count = len(columns.of_cells)
+    for model, likelihood, prior, names, effects in (
+        (
+            covariate_purchase_model(
+                partner_purchases(*scaled, cell, partners=count), columns, unit=unit
+            ),
+            pooled_purchase._likelihood(scaled, kinds),
+            with_effects(PURCHASE_PRIOR, design.names, (1, 2)),
+            PURCHASE_COORDINATES,
+            ("effect_rate", "effect_dropout"),
+        ),
+        (
+            covariate_spend_model(
+                partner_spend(data, cell, partners=count), columns, unit=data.unit
+            ),
+            pooled_spend._likelihood(data, kinds),
+            with_effects(SPEND_PRIOR, design.names, (1,)),
+            SPEND_COORDINATES,
+            ("effect_spend",),
+        ),
+    ):
+        value = model.compile_logp(jacobian=False)
+        gaps = []
+        for theta in random_points(prior, 8, 5):
+            split = [*theta[: len(names)], *np.split(theta[len(names) :], len(effects))]
+            density = likelihood.total(theta[None])[0] + prior.log_density(theta)
+            gaps.append(float(value(dict(zip((*names, *effects), split, strict=True)))) - density)
+        assert np.ptp(gaps) < 1e-7
+
+
+def test_the_prior_of_effects_is_that_of_the_record() -> None:
+    design, data = COVARIATES.design, amounts_data(COVARIATES.customers)
+    columns, cell = effect_columns(design, COVARIATES.home, design.customer_pattern, apart=False)
+    tables = partner_spend(data, cell, partners=len(columns.of_cells))
+    at = {"log_p": np.array(1.3), "log_mean_spend": np.array(0.2), "log_q_minus_1": np.array(1.2),
+          "effect_spend": BETA["spend"]}  # fmt: skip
+    changed = priors_from_table({"covariate_effect": {"spend": 0.1}})
+    before, after = (
+        float(covariate_spend_model(tables, columns, unit=1.0, priors=p).compile_logp()(at))
+        for p in (DEFAULT_PRIORS, changed)
+    )
+    squares = float(BETA["spend"] @ BETA["spend"])
+    wanted = -0.5 * squares * (1 / 0.1**2 - 1 / 0.5**2) - 2 * np.log(0.1 / 0.5)
+    assert after - before == pytest.approx(wanted, abs=1e-7)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ltvforecast.errors import ConfigError, ConvergenceError, SummaryError
-from ltvforecast.fitting.mcmc import Sampling
+from ltvforecast.fitting import sampled_fit
+from ltvforecast.fitting.chain_diagnostics import ChainNumbers
+from ltvforecast.fitting.mcmc import Sampled, Sampling
 from ltvforecast.fitting.prior_settings import priors_from_table
 from ltvforecast.fitting.purchase import fit_purchase
 from ltvforecast.fitting.sampled_fit import home_partners, sample_purchase, sample_spend
@@ -46,6 +49,29 @@ def test_too_few_steps_are_refused_or_marked_everywhere(cdnow) -> None:
     )
     assert fit.point["alpha"] == pytest.approx(np.median(fit.draws["alpha"]), rel=0.5)
     assert np.isfinite(fit.log_likelihood)
+
+
+@pytest.mark.parametrize(("asked", "wanted"), [(None, [0.95, 0.99]), (0.9, [0.9])])
+def test_chains_of_partners_that_diverge_are_tried_once_more_with_smaller_steps(
+    monkeypatch, asked: float | None, wanted: list[float]
+) -> None:
+    numbers = ChainNumbers(
+        chains=4, steps=1000, r_hat=1.0, ess_bulk=900.0, ess_tail=900.0, divergences=2, bfmi=1.0
+    )
+    tried: list[Sampling] = []
+
+    def diverging(_model, *, sampling: Sampling, **_options: object) -> Sampled:
+        tried.append(sampling)
+        return Sampled(draws={}, sampler="pymc", numbers=numbers)
+
+    monkeypatch.setattr(sampled_fit, "sample_chains", diverging)
+    model = SimpleNamespace(coords={"partner": ("a", "b")})
+    found = sampled_fit._sampled(
+        model, "nuts", draws=100, rng=np.random.default_rng(1), what="it", progress=None,
+        sampling=Sampling(target_accept=asked),
+    )  # fmt: skip
+    assert [sampling.target_accept for sampling in tried] == wanted
+    assert found.numbers is numbers  # still to be refused
 
 
 def test_homes_and_segments_follow_the_summary(cdnow) -> None:
