@@ -17,6 +17,7 @@ from ltvforecast.cli.lines import (
     summary_lines,
     summary_record,
 )
+from ltvforecast.cli.option_groups import grouped
 from ltvforecast.cli.recruit_command import recruit
 from ltvforecast.cli.source_reading import own_covariates, read_partner_table, read_source
 from ltvforecast.cli.terminal import Terminal
@@ -24,7 +25,6 @@ from ltvforecast.cli.whatif_command import whatif
 from ltvforecast.config import (
     Reading,
     parse_as_of,
-    parse_columns,
     parse_layers,
     parse_levels,
     parse_season,
@@ -68,29 +68,16 @@ def ltvforecast(
 
 
 @app.command()
+@grouped
 def check(
     source: opt.Source,
     *,
     partners: opt.Partners = None,
     rejects: opt.Rejects = None,
     as_of: opt.AsOf = None,
-    column: opt.Column = None,
-    amount_unit: opt.AmountUnit = None,
-    decimal: opt.Decimal = "point",
-    date_format: opt.DateFormat = None,
-    timezone: opt.TimeZone = None,
-    currency: opt.Currency = None,
-    refunds: opt.Refunds = "net",
-    pending: opt.Pending = "keep",
-    duplicates: opt.Duplicates = "drop",
-    on_bad_rows: opt.OnBadRows = "fail",
-    trim_ids: opt.TrimIds = False,
-    sheet: opt.Sheet = None,
+    reading: Reading,
     overwrite: opt.Overwrite = False,
-    config: opt.Config = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
+    terminal: Terminal,
 ) -> None:
     """Account for every row and every unit of money in a file of transactions.
 
@@ -99,21 +86,6 @@ def check(
     from ltvforecast.data.account import account_lines, account_record
     from ltvforecast.data.summary import summarize
 
-    terminal = Terminal(as_json=as_json, quiet=quiet)
-    reading = Reading(
-        columns=parse_columns(column or []),
-        amount_unit=amount_unit,
-        decimal=decimal,
-        date_format=date_format,
-        timezone=timezone,
-        currency=currency,
-        refunds=refunds,
-        pending=pending,
-        duplicates=duplicates,
-        on_bad_rows=on_bad_rows,
-        trim_ids=trim_ids,
-        sheet=sheet,
-    )
     transactions = read_source(
         source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite
     )
@@ -133,6 +105,7 @@ def check(
 
 
 @app.command()
+@grouped
 def fit(
     source: opt.Source,
     *,
@@ -178,23 +151,9 @@ def fit(
     workers: opt.Workers = None,
     rejects: opt.Rejects = None,
     as_of: opt.AsOf = None,
-    column: opt.Column = None,
-    amount_unit: opt.AmountUnit = None,
-    decimal: opt.Decimal = "point",
-    date_format: opt.DateFormat = None,
-    timezone: opt.TimeZone = None,
-    currency: opt.Currency = None,
-    refunds: opt.Refunds = "net",
-    pending: opt.Pending = "keep",
-    duplicates: opt.Duplicates = "drop",
-    on_bad_rows: opt.OnBadRows = "fail",
-    trim_ids: opt.TrimIds = False,
-    sheet: opt.Sheet = None,
+    reading: Reading,
     overwrite: opt.Overwrite = False,
-    config: opt.Config = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
+    terminal: Terminal,
 ) -> None:
     """Fit the purchase and spend models to a file of transactions, and save them.
 
@@ -207,24 +166,9 @@ def fit(
     from ltvforecast.fitting.prior_settings import DEFAULT_PRIORS, read_priors
     from ltvforecast.fitting.store import save_model
 
-    terminal = Terminal(as_json=as_json, quiet=quiet)
     folder = out or Path("models") / Path(source).stem
     refuse_existing(folder, overwrite=overwrite)
     known_calendar = read_choice(calendar)
-    reading = Reading(
-        columns=parse_columns(column or []),
-        amount_unit=amount_unit,
-        decimal=decimal,
-        date_format=date_format,
-        timezone=timezone,
-        currency=currency,
-        refunds=refunds,
-        pending=pending,
-        duplicates=duplicates,
-        on_bad_rows=on_bad_rows,
-        trim_ids=trim_ids,
-        sheet=sheet,
-    )
     table, names = read_partner_table(partners, reading), covariate or []
     transactions = read_source(
         source,
@@ -270,8 +214,9 @@ def fit(
 
 
 @app.command()
+@grouped
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `fit` wrote.")],
+    model: opt.ModelFolder,
     *,
     horizon: Annotated[
         str, typer.Option(help="How far ahead: 90d, 26w, 12mo, 2y, or an end date.")
@@ -279,8 +224,8 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the forecast [default: forecasts/MODEL].")
     ] = None,
-    draws: Annotated[int, typer.Option(help="Simulated futures.", min=100, max=20_000)] = 1000,
-    levels: Annotated[str, typer.Option(help="Interval levels in percent.")] = "50,80,90",
+    draws: opt.Futures = 1000,
+    levels: opt.Levels = "50,80,90",
     layers: Annotated[
         str,
         typer.Option(
@@ -316,10 +261,7 @@ def predict(
     seed: opt.Seed = DEFAULT_SEED,
     workers: opt.Workers = None,
     overwrite: opt.Overwrite = False,
-    config: opt.Config = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
+    terminal: Terminal,
 ) -> None:
     """Forecast every partner from a saved model.
 
@@ -330,7 +272,6 @@ def predict(
     from ltvforecast.forecast.predict import predict as predict_partners
     from ltvforecast.forecast.store import save_forecast
 
-    terminal = Terminal(as_json=as_json, quiet=quiet)
     folder = out or Path("forecasts") / model.name
     refuse_existing(folder, overwrite=overwrite)
     terms = economics_from_options(
@@ -357,19 +298,15 @@ def predict(
 
 
 @app.command()
+@grouped
 def report(
-    forecast: Annotated[
-        Path, typer.Argument(metavar="FORECAST", help="Folder that `predict` wrote.")
-    ],
+    forecast: opt.ForecastFolder,
     *,
     out: Annotated[Path, typer.Option(help="The report: .html, .xlsx or .pdf.")] = Path(
         "report.html"
     ),
     overwrite: opt.Overwrite = False,
-    config: opt.Config = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
+    terminal: Terminal,
 ) -> None:
     """Write the report for people who never see code.
 
@@ -378,20 +315,17 @@ def report(
     from ltvforecast.forecast.store import load_forecast
     from ltvforecast.report.write import write_report
 
-    terminal = Terminal(as_json=as_json, quiet=quiet)
     write_report(load_forecast(forecast), out, overwrite=overwrite)
     terminal.show(f"report written to {out}")
     terminal.finish("report", {}, outputs=[str(out)])
 
 
-app.command()(backtest)
-app.command()(score)
-app.command()(compare)
-app.command()(whatif)
-app.command()(recruit)
+for command in (backtest, score, compare, whatif, recruit):
+    app.command()(grouped(command))
 
 
 @app.command()
+@grouped
 def simulate(
     *,
     out: Annotated[Path, typer.Option(help="The .parquet file; the truth goes beside it.")],
@@ -403,10 +337,7 @@ def simulate(
     ] = None,
     seed: opt.Seed = DEFAULT_SEED,
     overwrite: opt.Overwrite = False,
-    config: opt.Config = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
+    terminal: Terminal,
 ) -> None:
     """Make up a partner programme whose truth is known, to test forecasts on.
 
@@ -414,7 +345,6 @@ def simulate(
     """
     from ltvforecast.data.synthetic import simulate_programme, write_programme
 
-    terminal = Terminal(as_json=as_json, quiet=quiet)
     programme = simulate_programme(
         partners=partners,
         customers=customers,
@@ -428,16 +358,14 @@ def simulate(
 
 
 @app.command()
+@grouped
 def demo(
     *,
     out: Annotated[Path, typer.Option(help="Folder for everything.")] = Path("ltvforecast-demo"),
     seed: opt.Seed = DEFAULT_SEED,
     workers: opt.Workers = None,
     overwrite: opt.Overwrite = False,
-    config: opt.Config = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
+    terminal: Terminal,
 ) -> None:
     """Do the whole job on the shipped real data: check, fit, predict, report.
 
@@ -454,7 +382,6 @@ def demo(
     from ltvforecast.forecast.store import save_forecast
     from ltvforecast.report.write import write_report
 
-    terminal = Terminal(as_json=as_json, quiet=quiet)
     with whole_folder(out, overwrite=overwrite) as folder, terminal.progress() as progress:
         terminal.say("Complete Journey: a US grocer in 2017; its stores play the partners.")
         transactions = read_transactions(complete_journey_path())

@@ -10,9 +10,9 @@ import typer
 from ltvforecast.cli import options as opt
 from ltvforecast.cli.lines import check_lines, evaluation_lines, evaluation_record
 from ltvforecast.cli.score_lines import comparison_lines, score_lines
-from ltvforecast.cli.source_reading import read_partner_table, read_source
+from ltvforecast.cli.source_reading import own_covariates, read_partner_table, read_source
 from ltvforecast.cli.terminal import Terminal
-from ltvforecast.config import Reading, parse_columns
+from ltvforecast.config import Reading
 from ltvforecast.output import refuse_existing
 from ltvforecast.types import DEFAULT_SEED
 
@@ -30,35 +30,27 @@ def backtest(
     ] = None,
     target: opt.Target = "total",
     partners: opt.Partners = None,
-    origins: Annotated[int, typer.Option(help="Past dates to forecast from.", min=1)] = 4,
-    min_customers: Annotated[
-        int, typer.Option(help="Smaller partners are scored apart.", min=1)
-    ] = 20,
+    origins: opt.Origins = 4,
+    min_customers: opt.MinCustomers = 20,
     attribution: opt.Attribution = "share",
     calendar: opt.Calendar = "auto",
     pooling: opt.Pooling = "partial",
+    covariate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="As in fit. Taken as known at every past date: what the table of partners says "
+            "today. Repeatable.",
+        ),
+    ] = None,
     layers: opt.Layers = "auto",
-    draws: Annotated[int, typer.Option(help="Simulated futures.", min=100, max=20_000)] = 1000,
+    draws: opt.Futures = 1000,
     seed: opt.Seed = DEFAULT_SEED,
     workers: opt.Workers = None,
     rejects: opt.Rejects = None,
-    column: opt.Column = None,
-    amount_unit: opt.AmountUnit = None,
-    decimal: opt.Decimal = "point",
-    date_format: opt.DateFormat = None,
-    timezone: opt.TimeZone = None,
-    currency: opt.Currency = None,
-    refunds: opt.Refunds = "net",
-    pending: opt.Pending = "keep",
-    duplicates: opt.Duplicates = "drop",
-    on_bad_rows: opt.OnBadRows = "fail",
-    trim_ids: opt.TrimIds = False,
-    sheet: opt.Sheet = None,
+    reading: Reading,
     overwrite: opt.Overwrite = False,
-    config: opt.Config = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
+    terminal: Terminal,
 ) -> None:
     """Forecast from past dates with what was known then, and score it against what came.
 
@@ -69,26 +61,17 @@ def backtest(
     from ltvforecast.evaluate.backtest import backtest as replay
     from ltvforecast.evaluate.store import save_evaluation
 
-    terminal = Terminal(as_json=as_json, quiet=quiet)
     folder = out or Path("backtests") / Path(source).stem
     refuse_existing(folder, overwrite=overwrite)
     known_calendar = read_choice(calendar)
-    reading = Reading(
-        columns=parse_columns(column or []),
-        amount_unit=amount_unit,
-        decimal=decimal,
-        date_format=date_format,
-        timezone=timezone,
-        currency=currency,
-        refunds=refunds,
-        pending=pending,
-        duplicates=duplicates,
-        on_bad_rows=on_bad_rows,
-        trim_ids=trim_ids,
-        sheet=sheet,
-    )
+    table, names = read_partner_table(partners, reading), covariate or []
     transactions = read_source(
-        source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite
+        source,
+        reading,
+        terminal=terminal,
+        rejects=rejects,
+        overwrite=overwrite,
+        covariates=own_covariates(names, table),
     )
     with terminal.progress() as progress:
         evaluation = replay(
@@ -97,10 +80,11 @@ def backtest(
             target=target,
             origins=origins,
             min_customers=min_customers,
-            partners=read_partner_table(partners, reading),
+            partners=table,
             attribution=attribution,
             calendar=known_calendar,
             pooling=pooling,
+            covariates=names,
             layers=layers,
             draws=draws,
             seed=seed,
@@ -116,35 +100,17 @@ def backtest(
 
 
 def score(
-    forecast: Annotated[
-        Path, typer.Argument(metavar="FORECAST", help="Folder that `predict` wrote.")
-    ],
+    forecast: opt.ForecastFolder,
     source: opt.Source,
     *,
     out: Annotated[
         Path | None, typer.Option(help="Folder for score.json, partners.csv and periods.csv.")
     ] = None,
-    min_customers: Annotated[
-        int, typer.Option(help="Smaller partners are scored apart.", min=1)
-    ] = 20,
+    min_customers: opt.MinCustomers = 20,
     rejects: opt.Rejects = None,
-    column: opt.Column = None,
-    amount_unit: opt.AmountUnit = None,
-    decimal: opt.Decimal = "point",
-    date_format: opt.DateFormat = None,
-    timezone: opt.TimeZone = None,
-    currency: opt.Currency = None,
-    refunds: opt.Refunds = "net",
-    pending: opt.Pending = "keep",
-    duplicates: opt.Duplicates = "drop",
-    on_bad_rows: opt.OnBadRows = "fail",
-    trim_ids: opt.TrimIds = False,
-    sheet: opt.Sheet = None,
+    reading: Reading,
     overwrite: opt.Overwrite = False,
-    config: opt.Config = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
+    terminal: Terminal,
 ) -> None:
     """Hold an old forecast against what has come since, and say whether to refit.
 
@@ -154,24 +120,9 @@ def score(
     from ltvforecast.evaluate.store import save_score, score_record
     from ltvforecast.forecast.store import load_forecast
 
-    terminal = Terminal(as_json=as_json, quiet=quiet)
     if out is not None:
         refuse_existing(out, overwrite=overwrite)
     old = load_forecast(forecast)
-    reading = Reading(
-        columns=parse_columns(column or []),
-        amount_unit=amount_unit,
-        decimal=decimal,
-        date_format=date_format,
-        timezone=timezone,
-        currency=currency,
-        refunds=refunds,
-        pending=pending,
-        duplicates=duplicates,
-        on_bad_rows=on_bad_rows,
-        trim_ids=trim_ids,
-        sheet=sheet,
-    )
     transactions = read_source(
         source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite
     )
@@ -205,32 +156,16 @@ def compare(
         Path | None, typer.Option(help="Folder for compare.csv, scores.csv and summary.json.")
     ] = None,
     partners: opt.Partners = None,
-    origins: Annotated[int, typer.Option(help="Past dates to forecast from.", min=1)] = 4,
-    min_customers: Annotated[
-        int, typer.Option(help="Smaller partners are scored apart.", min=1)
-    ] = 20,
+    origins: opt.Origins = 4,
+    min_customers: opt.MinCustomers = 20,
     attribution: opt.Attribution = "share",
-    draws: Annotated[int, typer.Option(help="Simulated futures.", min=100, max=20_000)] = 1000,
+    draws: opt.Futures = 1000,
     seed: opt.Seed = DEFAULT_SEED,
     workers: opt.Workers = None,
     rejects: opt.Rejects = None,
-    column: opt.Column = None,
-    amount_unit: opt.AmountUnit = None,
-    decimal: opt.Decimal = "point",
-    date_format: opt.DateFormat = None,
-    timezone: opt.TimeZone = None,
-    currency: opt.Currency = None,
-    refunds: opt.Refunds = "net",
-    pending: opt.Pending = "keep",
-    duplicates: opt.Duplicates = "drop",
-    on_bad_rows: opt.OnBadRows = "fail",
-    trim_ids: opt.TrimIds = False,
-    sheet: opt.Sheet = None,
+    reading: Reading,
     overwrite: opt.Overwrite = False,
-    config: opt.Config = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
+    terminal: Terminal,
 ) -> None:
     """Compare models: by customers left out (LOO, WAIC), and by forecasts from past dates.
 
@@ -239,23 +174,8 @@ def compare(
     from ltvforecast.evaluate.compare import compare as compare_models
     from ltvforecast.evaluate.store import comparison_record, save_comparison
 
-    terminal = Terminal(as_json=as_json, quiet=quiet)
     if out is not None:
         refuse_existing(out, overwrite=overwrite)
-    reading = Reading(
-        columns=parse_columns(column or []),
-        amount_unit=amount_unit,
-        decimal=decimal,
-        date_format=date_format,
-        timezone=timezone,
-        currency=currency,
-        refunds=refunds,
-        pending=pending,
-        duplicates=duplicates,
-        on_bad_rows=on_bad_rows,
-        trim_ids=trim_ids,
-        sheet=sheet,
-    )
     transactions = read_source(
         source, reading, terminal=terminal, rejects=rejects, overwrite=overwrite
     )

@@ -7,9 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ltvforecast.check_types import FitChecks
 from ltvforecast.evaluate.records import Evaluation
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.covariate_words import effect_record, effect_words
-from ltvforecast.types import CustomerSummary, FitChecks, FittedModel, Layers, PartnerForecast
+from ltvforecast.forecast_types import PartnerForecast
+from ltvforecast.layer_types import Layers
+from ltvforecast.transaction_types import CustomerSummary
 
 __all__ = [
     "check_lines",

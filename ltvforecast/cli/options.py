@@ -22,9 +22,15 @@ __all__ = [
     "Debug",
     "Decimal",
     "Duplicates",
+    "ForecastFolder",
+    "Futures",
     "Json",
     "Layers",
+    "Levels",
+    "MinCustomers",
+    "ModelFolder",
     "OnBadRows",
+    "Origins",
     "Overwrite",
     "Partners",
     "Pending",
@@ -58,6 +64,14 @@ Layers = Annotated[
     Literal["auto", "off"],
     typer.Option(help="Learn corrections and widths from forecasts at past dates, or do not."),
 ]
+ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `fit` wrote.")]
+ForecastFolder = Annotated[
+    Path, typer.Argument(metavar="FORECAST", help="Folder that `predict` wrote.")
+]
+Futures = Annotated[int, typer.Option(help="Simulated futures.", min=100, max=20_000)]
+Levels = Annotated[str, typer.Option(help="Interval levels in percent.")]
+MinCustomers = Annotated[int, typer.Option(help="Smaller partners are scored apart.", min=1)]
+Origins = Annotated[int, typer.Option(help="Past dates to forecast from.", min=1)]
 Source = Annotated[
     str, typer.Argument(metavar="TRANSACTIONS", help="CSV, Parquet or Excel file of transactions.")
 ]

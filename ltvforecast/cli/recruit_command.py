@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ltvforecast.cli import options as opt
-from ltvforecast.cli.terminal import Terminal
+from ltvforecast.cli.terminal import Terminal, records
 from ltvforecast.config import parse_levels
 from ltvforecast.errors import ConfigError
 from ltvforecast.types import DEFAULT_SEED
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ltvforecast.forecast.lead_value import LeadValue
 
 __all__ = ["recruit"]
 
 
 def recruit(
-    folder: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that `fit` wrote.")],
+    folder: opt.ModelFolder,
     *,
     horizon: Annotated[
         str, typer.Option(help="How far ahead, from the first customer on: 90d, 26w, 12mo.")
@@ -56,13 +53,10 @@ def recruit(
         ),
     ] = None,
     leads: Annotated[int, typer.Option(help="How many leads are bought.", min=1)] = 100,
-    draws: Annotated[int, typer.Option(help="Simulated futures.", min=100, max=20_000)] = 1000,
-    levels: Annotated[str, typer.Option(help="Interval levels in percent.")] = "50,80,90",
+    draws: opt.Futures = 1000,
+    levels: opt.Levels = "50,80,90",
     seed: opt.Seed = DEFAULT_SEED,
-    config: opt.Config = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
+    terminal: Terminal,
 ) -> None:
     """Say what a partner not yet signed would be worth, and which segment to recruit from.
 
@@ -74,7 +68,6 @@ def recruit(
     from ltvforecast.forecast.lead_value import lead_value
     from ltvforecast.forecast.recruiting import predict_new_partner, rank_segments
 
-    terminal = Terminal(as_json=as_json, quiet=quiet)
     model, terms = load_model(folder), economics_from_options(economics)
     told, asked = parse_levels(levels), _covariates(covariate or [])
     rate = None if lead_conversion is None else _rate(lead_conversion)
@@ -85,14 +78,14 @@ def recruit(
             model, horizon=horizon, economics=terms, draws=draws, levels=told, seed=seed
         )
         lines += ranking_lines(ranking, max(told))
-        content["segments"] = _records(ranking)
+        content["segments"] = records(ranking)
     else:
         found = predict_new_partner(
             model, horizon=horizon, segment=segment, covariates=asked, economics=terms,
             draws=draws, levels=told, seed=seed, p_start=p_start,
         )  # fmt: skip
         lines += partner_lines(found, max(told))
-        content["partner"] = {**_records(found.table)[0], "notes": list(found.notes)}
+        content["partner"] = {**records(found.table)[0], "notes": list(found.notes)}
     if rate is not None:
         lead = lead_value(
             model, conversion_rate=rate, horizon=horizon, economics=terms, segment=segment,
@@ -128,14 +121,6 @@ def _rate(text: str) -> float | tuple[int, int]:
             expected="a number such as 0.05, or customers out of leads such as 12/240",
             remedy="correct it",
         ) from None
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, object]]:
-    """Rows as plain JSON values; what is not known is null."""
-    records: list[dict[str, object]] = json.loads(
-        table.to_json(orient="records", double_precision=15)
-    )
-    return records
 
 
 def _lead_record(lead: LeadValue) -> dict[str, object]:

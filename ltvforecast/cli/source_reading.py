@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ltvforecast.cli.terminal import Terminal
 from ltvforecast.config import Reading
 from ltvforecast.errors import TransactionError
-from ltvforecast.types import Transactions
+from ltvforecast.transaction_types import Transactions
 
 if TYPE_CHECKING:
     from ltvforecast.data.partner_table import PartnerTable

@@ -7,8 +7,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["SCHEMA_VERSION", "Progress", "Terminal"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SCHEMA_VERSION", "Progress", "Terminal", "records"]
 
 SCHEMA_VERSION = 1
 """Version of the JSON object that ``--json`` prints."""
@@ -81,3 +85,9 @@ class Terminal:
                 bar.update(tasks[label], completed=done, total=total)
 
             yield advance
+
+
+def records(table: pd.DataFrame) -> list[dict[str, object]]:
+    """Give the rows of a table as plain JSON values; what is not known is null."""
+    rows: list[dict[str, object]] = json.loads(table.to_json(orient="records", double_precision=15))
+    return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,11 +10,12 @@ import pandas as pd
 import typer
 
 from ltvforecast.cli import options as opt
-from ltvforecast.cli.terminal import Terminal
+from ltvforecast.cli.terminal import Terminal, records
 from ltvforecast.config import parse_levels
 from ltvforecast.errors import ConfigError
+from ltvforecast.fit_types import FittedModel
+from ltvforecast.forecast_types import ForecastSpec
 from ltvforecast.output import refuse_existing, spreadsheet_safe, whole_file
-from ltvforecast.types import FittedModel, ForecastSpec
 
 if TYPE_CHECKING:
     from ltvforecast.forecast.scenario import ScenarioResult
@@ -78,10 +78,7 @@ def whatif(
     ] = None,
     workers: opt.Workers = None,
     overwrite: opt.Overwrite = False,
-    config: opt.Config = None,
-    as_json: opt.Json = False,
-    quiet: opt.Quiet = False,
-    debug: opt.Debug = False,
+    terminal: Terminal,
 ) -> None:
     """Say what a change would be worth to each partner, as things are against as they would be.
 
@@ -92,7 +89,6 @@ def whatif(
     from ltvforecast.forecast.scenario_change import parse_change
     from ltvforecast.forecast.scenario_support import rank_support
 
-    terminal = Terminal(as_json=as_json, quiet=quiet)
     if out is not None:
         refuse_existing(out, overwrite=overwrite)
     if budget is not None and cost_per_partner is None:
@@ -131,7 +127,7 @@ def whatif(
         "whatif",
         {
             "programme": dict(result.programme),
-            "partners": _records(table),
+            "partners": records(table),
             "support": None if ranking is None else dict(ranking.summary),
             "assumptions": list((result if ranking is None else ranking).assumptions),
         },
@@ -196,11 +192,3 @@ def _write_csv(table: pd.DataFrame, path: Path, *, overwrite: bool) -> None:
     safe = table.assign(partner_id=table["partner_id"].map(spreadsheet_safe))
     with whole_file(path, overwrite=overwrite) as made:
         safe.to_csv(made, index=False, lineterminator="\n")
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, object]]:
-    """Rows as plain JSON values; what is not known is null."""
-    records: list[dict[str, object]] = json.loads(
-        table.to_json(orient="records", double_precision=15)
-    )
-    return records

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaincc
 
+from ltvforecast.forecast.closed_forms import expected_spend, probabilities
 from ltvforecast.forecast.dependence import SpendFactors
 from ltvforecast.forecast.expectation import ExpectedPurchases
 from ltvforecast.forecast.intervals import (
@@ -30,7 +30,7 @@ from ltvforecast.forecast.simulate import add_expected, simulate_customers
 from ltvforecast.forecast.streams import open_side_stream, open_stream
 from ltvforecast.types import FloatArray, IntArray
 
-__all__ = ["Programme", "result_columns", "simulate_block"]
+__all__ = ["Programme", "Slice", "result_columns", "simulate_block", "slices"]
 
 SLICE = 64
 """Customers whose (customer, draw) arrays exist at a time; a bucket is a sequence of slices."""
@@ -103,6 +103,69 @@ def result_columns(levels: Sequence[int]) -> list[str]:
     return names
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """A few customers of one bucket.
+
+    Attributes
+    ----------
+    place : slice
+        In the order of simulation.
+    stream, side_stream : numpy.random.Generator
+        Of the bucket; the second is for what is eligible.
+    customers : Customers
+    draws : Draws
+        Of these customers, or of all.
+    spend_factor : float64 array, shape (customer, draw)
+    eligible : Eligible
+        Of these customers, or of none.
+    """
+
+    place: slice
+    stream: np.random.Generator
+    side_stream: np.random.Generator
+    customers: Customers
+    draws: Draws
+    spend_factor: FloatArray
+    eligible: Eligible
+
+
+def slices(buckets: range, *, programme: Programme) -> Iterator[Slice]:
+    """Take the customers of some buckets, a few at a time, in the order of simulation.
+
+    Parameters
+    ----------
+    buckets : range
+    programme : Programme
+
+    Yields
+    ------
+    Slice
+    """
+    for bucket in buckets:
+        first, last = programme.bucket_start[bucket : bucket + 2]
+        if first == last:
+            continue
+        stream = open_stream(programme.seed, bucket)
+        side_stream = open_side_stream(programme.seed, bucket)
+        for begin in range(first, last, SLICE):
+            place = slice(begin, min(begin + SLICE, last))
+            customers = Customers(*(values[place] for values in programme.customers))
+            draws = programme.parameters.of(place)
+            factor = np.ones((len(customers.x), draws.r.shape[1]))
+            if programme.dependence is not None:
+                factor = programme.dependence.of(customers, place)
+            yield Slice(
+                place=place,
+                stream=stream,
+                side_stream=side_stream,
+                customers=customers,
+                draws=draws,
+                spend_factor=factor,
+                eligible=_eligible(programme.eligible, place),
+            )
+
+
 def simulate_block(buckets: range, totals: Totals, *, programme: Programme) -> None:
     """Simulate all customers of some buckets, add to the totals and fill in their results.
 
@@ -114,146 +177,79 @@ def simulate_block(buckets: range, totals: Totals, *, programme: Programme) -> N
     programme : Programme
         Its ``results`` and ``variances`` are filled in for these customers.
     """
-    for bucket in buckets:
-        first, last = programme.bucket_start[bucket : bucket + 2]
-        if first == last:
-            continue
-        streams = (
-            open_stream(programme.seed, bucket),
-            open_side_stream(programme.seed, bucket),
+    for some in slices(buckets, programme=programme):
+        p_alive, p_buy = probabilities(some.customers, some.draws, programme.clock.edges[:, -1])
+        shape = p_alive.shape
+        paths = Paths(
+            p_alive, p_buy, some.spend_factor, np.zeros(shape), np.zeros(shape), np.zeros(shape)
         )
-        for begin in range(first, last, SLICE):
-            _simulate_slice(streams, slice(begin, min(begin + SLICE, last)), totals, programme)
-
-
-def _simulate_slice(
-    streams: tuple[np.random.Generator, np.random.Generator],
-    place: slice,
-    totals: Totals,
-    programme: Programme,
-) -> None:
-    customers = Customers(*(values[place] for values in programme.customers))
-    draws = programme.parameters.of(place)
-    p_alive, p_buy = _probabilities(customers, draws, programme.clock.edges[:, -1])
-    factor = np.ones(p_alive.shape)
-    if programme.dependence is not None:
-        factor = programme.dependence.of(customers, place)
-    shape = p_alive.shape
-    paths = Paths(p_alive, p_buy, factor, np.zeros(shape), np.zeros(shape), np.zeros(shape))
-    simulate_customers(
-        streams[0],
-        customers,
-        place.start,
-        draws,
-        programme.destinations,
-        programme.clock,
-        programme.money_quantum,
-        programme.highest_spend,
-        paths,
-        totals,
-        _eligible(programme.eligible, place),
-        streams[1],
-    )
-    if programme.expected is not None:
-        known = programme.expected, customers, draws
-        _fill_in(programme, known, place=place, paths=paths, totals=totals)
+        simulate_customers(
+            some.stream,
+            some.customers,
+            some.place.start,
+            some.draws,
+            programme.destinations,
+            programme.clock,
+            programme.money_quantum,
+            programme.highest_spend,
+            paths,
+            totals,
+            some.eligible,
+            some.side_stream,
+        )
+        if programme.expected is not None:
+            _fill_in(programme, programme.expected, some=some, paths=paths, totals=totals)
 
 
 def _fill_in(
     programme: Programme,
-    known: tuple[ExpectedPurchases | PartnerPurchases, Customers, Draws],
+    expected: ExpectedPurchases | PartnerPurchases,
     *,
-    place: slice,
+    some: Slice,
     paths: Paths,
     totals: Totals,
 ) -> None:
     """Fill in what closed forms and paths say of these customers, and add to the totals."""
-    (expected, customers, draws), p_alive = known, paths.p_alive
-    alive_purchases, alive_discounted = _given_alive(expected, customers, draws, place)
+    customers, draws, p_alive = some.customers, some.draws, paths.p_alive
+    alive_purchases, alive_discounted = _given_alive(expected, some)
     purchases = p_alive * alive_purchases
-    spend = _expected_spend(customers, draws, programme.highest_spend) * paths.spend_factor
+    spend = expected_spend(customers, draws, programme.highest_spend) * paths.spend_factor
     revenue, worth = purchases * spend, p_alive * alive_discounted * spend
-    some = slice(None, None, max(1, p_alive.shape[1] // VARIANCE_DRAWS))
-    programme.variances[place] = _variances(
+    few = slice(None, None, max(1, p_alive.shape[1] // VARIANCE_DRAWS))
+    programme.variances[some.place] = _variances(
         customers,
-        Draws(*(values[:, some] for values in draws)),
-        purchases[:, some],
-        alive_purchases[:, some],
-        spend[:, some] / programme.money_quantum,
+        Draws(*(values[:, few] for values in draws)),
+        purchases[:, few],
+        alive_purchases[:, few],
+        spend[:, few] / programme.money_quantum,
     )
     add_expected(
         programme.destinations,
-        place.start,
+        some.place.start,
         revenue / programme.money_quantum,
         worth / programme.money_quantum,
         purchases / programme.count_quantum,
         totals,
     )
-    programme.results[place] = _results(
+    programme.results[some.place] = _results(
         paths, (purchases, revenue, programme.earned_rate * worth), programme
     )
 
 
 def _given_alive(
-    expected: ExpectedPurchases | PartnerPurchases,
-    customers: Customers,
-    draws: Draws,
-    place: slice,
+    expected: ExpectedPurchases | PartnerPurchases, some: Slice
 ) -> tuple[FloatArray, FloatArray]:
     """Give these customers' expected purchases given alive, plain and discounted."""
+    x, T = some.customers.x, some.customers.T
     if isinstance(expected, PartnerPurchases):
-        return expected.purchases(customers.x, customers.T, draws, place)
-    return expected.purchases(customers.x, customers.T)
+        return expected.purchases(x, T, some.draws, some.place)
+    return expected.purchases(x, T)
 
 
 def _eligible(eligible: Eligible | None, place: slice) -> Eligible:
     if eligible is None:
         return Eligible(np.empty(0, dtype=np.int64), np.empty(0))
     return Eligible(eligible.period[place], eligible.share[place])
-
-
-def _probabilities(
-    customers: Customers, draws: Draws, horizon: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """P(alive), and P(a purchase in the horizon, given alive), shape (customer, draw).
-
-    Fader, Hardie and Lee (2008), "Computing P(alive) using the BG/NBD model", and the Lomax
-    survival of the time to the next purchase; ``horizon`` has one entry for all draws or each.
-    """
-    x, t_x, T = (values[:, None] for values in customers[:3])
-    idle = np.log1p((T - t_x) / (draws.alpha + t_x))
-    with np.errstate(over="ignore", divide="ignore"):
-        odds = np.exp((draws.r + x) * idle) * (draws.a / np.maximum(draws.b + x - 1.0, 0.0))
-    p_alive = np.where(x > 0, 1.0 / (1.0 + odds), 1.0)
-    p_buy = -np.expm1(-(draws.r + x) * np.log1p(horizon / (draws.alpha + T)))
-    return p_alive, p_buy
-
-
-def _expected_spend(customers: Customers, draws: Draws, highest_spend: float) -> FloatArray:
-    """Give the expected value of a purchase, zeros included, shape (customer, draw).
-
-    Fader and Hardie (2013) eq. 5, times what the limit on the average purchase takes away: for
-    nu ~ Gamma(k, beta) the mean of 1/nu given nu > c is ``beta / (k - 1)`` times
-    ``Q(k - 1, beta c) / Q(k, beta c)``, Q being the regularised upper incomplete gamma function.
-    """
-    n, total = customers.spend_n[:, None], customers.spend_sum[:, None]
-    shape = draws.p * n + draws.q
-    mean = draws.p * (draws.v + total) / (shape - 1.0)
-    least = draws.p * (draws.v + total) / highest_spend
-    # Chernoff: log P(Gamma(k - 1) < least); below -23 the limit takes less than 1e-10 away
-    with np.errstate(divide="ignore"):
-        below = shape - 1.0 - least + (shape - 1.0) * np.log(least / (shape - 1.0))
-    cut = (least >= shape - 1.0) | (below > -23.0)
-    mean[cut] *= _kept(shape[cut], least[cut])
-    return np.asarray(mean * (1.0 - draws.zero_share))
-
-
-def _kept(shape: FloatArray, least: FloatArray) -> FloatArray:
-    """Give ``Q(shape - 1, least) / Q(shape, least)``, and its limit where both vanish."""
-    above = gammaincc(shape, least)
-    vanishing = above < 1e-280
-    ratio = gammaincc(shape - 1.0, least) / np.where(vanishing, 1.0, above)
-    return np.where(vanishing, (shape - 1.0) / least, ratio)
 
 
 def _variances(
@@ -284,7 +280,7 @@ def _results(
     paths: Paths, expected: tuple[FloatArray, FloatArray, FloatArray], programme: Programme
 ) -> FloatArray:
     """Rows of :func:`result_columns`: closed-form means, intervals from the simulated paths."""
-    probabilities = tail_probabilities(programme.levels)
+    tails = tail_probabilities(programme.levels)
     columns = [
         paths.p_alive.mean(axis=1, keepdims=True),
         (paths.p_alive * paths.p_buy).mean(axis=1, keepdims=True),
@@ -296,5 +292,5 @@ def _results(
     )
     for mean, draws in zip(expected, simulated, strict=True):
         draws.sort(axis=1)
-        columns += [mean.mean(axis=1, keepdims=True), quantiles_of_sorted(draws, probabilities)]
+        columns += [mean.mean(axis=1, keepdims=True), quantiles_of_sorted(draws, tails)]
     return np.concatenate(columns, axis=1)

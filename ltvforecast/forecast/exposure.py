@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from ltvforecast.errors import ForecastError
-from ltvforecast.forecast.horizon import Periods
+from ltvforecast.fit_types import Calendar, FittedModel
+from ltvforecast.forecast.horizon import DAYS_PER_MONTH, Periods
 from ltvforecast.forecast.records import Clock, DiscountLag, Eligible
 from ltvforecast.forecast.value import period_factors
 from ltvforecast.formulas.clock import DAYS_PER_UNIT, exposure
-from ltvforecast.types import Calendar, FittedModel, FloatArray, IntArray
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import FloatArray, IntArray
 
-__all__ = ["chosen_rows", "eligible_periods", "forecast_clock"]
+__all__ = ["chosen_rows", "eligible_periods", "first_months", "forecast_clock"]
 
 _PIECE_DAYS = 10.0
 _MOST_PIECES = 200
@@ -79,6 +82,27 @@ def forecast_clock(
     gap = np.exp(-discount * moments[1::2])[:, None] - np.exp(-discount * middle)
     lag = DiscountLag(middle / unit, gap * np.diff(shown[:, ::2], axis=1).T / unit)
     return Clock(np.ascontiguousarray(edges), factors), lag
+
+
+def first_months(summary: CustomerSummary, months: FloatArray) -> FloatArray | None:
+    """Give the days until which each customer's purchases earn commission.
+
+    Parameters
+    ----------
+    summary : CustomerSummary
+    months : float64 array, shape (partner,)
+        Of a customer's life in which they do; infinite for all of it.
+
+    Returns
+    -------
+    float64 array, shape (n_customers,), or None
+        After ``as_of``; None where it ends for nobody.
+    """
+    if not np.isfinite(months).any():
+        return None
+    home = pd.Index(summary.partner_ids).get_indexer(pd.Index(summary.customers["partner_id"]))
+    age = summary.customers["T"].to_numpy(np.float64) * DAYS_PER_UNIT[summary.time_unit]
+    return np.asarray(months[home] * DAYS_PER_MONTH - age)
 
 
 def eligible_periods(model: FittedModel, periods: Periods, until: FloatArray) -> Eligible:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ltvforecast.errors import ConfigError
-from ltvforecast.types import FloatArray, Horizon
+from ltvforecast.forecast_types import Horizon
+from ltvforecast.types import FloatArray
 
 __all__ = [
     "DAYS_PER_MONTH",

@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ltvforecast.errors import ConfigError
-from ltvforecast.types import FloatArray, IntArray, LayerEstimate, Layers
+from ltvforecast.fit_types import FittedModel
+from ltvforecast.forecast_types import ForecastSpec
+from ltvforecast.layer_types import LayerEstimate, Layers
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = [
     "ANNUAL_DRIFT",
@@ -20,7 +23,9 @@ __all__ = [
     "applied_layers",
     "choose_estimate",
     "combine",
+    "estimate_for",
     "layer_draws",
+    "layered_draws",
     "recent_revenue",
     "unlearnt",
 ]
@@ -136,6 +141,24 @@ def choose_estimate(layers: Layers, horizon_days: float) -> LayerEstimate:
     )
 
 
+def estimate_for(model: FittedModel, spec: ForecastSpec) -> LayerEstimate | None:
+    """Look up what past forecasts taught for a forecast's horizon.
+
+    Parameters
+    ----------
+    model : FittedModel
+    spec : ForecastSpec
+
+    Returns
+    -------
+    LayerEstimate or None
+        None where nothing was tried, or no layer is wanted.
+    """
+    if model.layers is None or not spec.layers:
+        return None
+    return choose_estimate(model.layers, spec.horizon.days)
+
+
 def recent_revenue(
     history: pd.DataFrame,
     partner_ids: tuple[str, ...],
@@ -149,7 +172,8 @@ def recent_revenue(
     Parameters
     ----------
     history : pandas.DataFrame
-        ``partner_id``, ``day``, ``revenue`` (see :class:`ltvforecast.types.CustomerSummary`).
+        ``partner_id``, ``day``, ``revenue``
+        (see :class:`ltvforecast.transaction_types.CustomerSummary`).
     partner_ids : tuple of str
     as_of : datetime.date
     days : float
@@ -282,4 +306,42 @@ def layer_draws(
         factor=factor,
         mean_factor=np.where(mean > 0, aim / safe, 1.0),
         programme_factor=common,
+    )
+
+
+def layered_draws(
+    model: FittedModel, spec: ForecastSpec, revenue: FloatArray
+) -> LayeredDraws | None:
+    """Put the layers that a forecast wants on draws of partner totals.
+
+    Parameters
+    ----------
+    model : FittedModel
+    spec : ForecastSpec
+    revenue : float64 array, shape (draw, partner)
+        The model's own draws.
+
+    Returns
+    -------
+    LayeredDraws or None
+        None where nothing was tried, or no layer is wanted.
+    """
+    estimate = estimate_for(model, spec)
+    if estimate is None:
+        return None
+    summary = model.summary
+    recent = recent_revenue(
+        summary.history,
+        summary.partner_ids,
+        as_of=summary.as_of,
+        days=spec.horizon.days,
+        estimate=estimate,
+    )
+    return layer_draws(
+        revenue,
+        estimate=estimate,
+        recent=recent,
+        customers=summary.partner_customers,
+        names=spec.layers,
+        seed=spec.seed,
     )

@@ -10,12 +10,14 @@ import numpy as np
 
 from ltvforecast.economics_types import Economics, PartnerTerms
 from ltvforecast.errors import ConfigError, ForecastError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.economics import PartnerCash, value_partners
 from ltvforecast.forecast.exposure import forecast_clock
 from ltvforecast.forecast.horizon import DAYS_PER_MONTH, Periods, parse_horizon, split_periods
 from ltvforecast.forecast.intervals import check_levels, tail_probabilities
 from ltvforecast.forecast.newcomer_parameters import NewcomerParameters, newcomer_parameters
-from ltvforecast.forecast.newcomer_paths import Brought, Law, Terms, Timing, simulate_newcomers_of
+from ltvforecast.forecast.newcomer_paths import Brought, simulate_newcomers_of
+from ltvforecast.forecast.newcomer_records import Law, Terms, Timing
 from ltvforecast.forecast.newcomer_value import (
     expected_repeats,
     first_and_later_spend,
@@ -28,7 +30,8 @@ from ltvforecast.forecast.recruit_parameters import new_partner_stream
 from ltvforecast.forecast.recruit_table import NEW_PARTNER, new_partner_terms
 from ltvforecast.forecast.terms import resolve_terms, take_terms
 from ltvforecast.forecast.totals import whole_number
-from ltvforecast.types import DEFAULT_SEED, FittedModel, FloatArray, Horizon, IntArray
+from ltvforecast.forecast_types import Horizon
+from ltvforecast.types import DEFAULT_SEED, FloatArray, IntArray
 
 __all__ = ["LeadValue", "lead_value"]
 

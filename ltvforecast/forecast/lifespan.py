@@ -11,20 +11,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from ltvforecast.errors import ConfigError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.horizon import DAYS_PER_MONTH, Periods
 from ltvforecast.forecast.intervals import check_levels, interval_names, tail_probabilities
 from ltvforecast.forecast.newcomers import simulate_newcomers, why_no_newcomers
 from ltvforecast.forecast.prepare import PROGRAMME, prepare_programme
 from ltvforecast.forecast.totals import simulated_totals, whole_number
-from ltvforecast.types import (
-    DEFAULT_SEED,
-    CustomerSummary,
-    FittedModel,
-    FloatArray,
-    ForecastSpec,
-    Horizon,
-    IntArray,
-)
+from ltvforecast.forecast_types import ForecastSpec, Horizon
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import DEFAULT_SEED, FloatArray, IntArray
 
 __all__ = ["LIMIT_MONTHS", "Lifespans", "lifespan_table", "partner_lifespans"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from ltvforecast.acquisition_types import AcquisitionFit, NewCustomers
 from ltvforecast.errors import ForecastError
+from ltvforecast.forecast.streams import open_named_stream
 from ltvforecast.formulas.nb_dropout import (
     Histories,
     Parameters,
@@ -205,7 +205,7 @@ def acquire(plan: AcquisitionPlan, name: str) -> Acquired:
         table.start[only],
         fit.partner_segment[only],
     )
-    rng = _stream(plan.seed, name)
+    rng = open_named_stream(plan.seed, _STREAM, name=name)
     uniform = 1.0 - rng.random((3, draws))
     active, rate, mean_rate = (
         values[:, 0] for values in partner_posterior(histories, parameters, uniform[0][:, None])
@@ -241,12 +241,6 @@ def _p_open(fit: AcquisitionFit) -> float:
 def _open(fit: AcquisitionFit, seed: int, draws: int) -> FloatArray:
     stream = np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, _STREAM])))
     return (stream.random(draws) < _p_open(fit)).astype(np.float64)
-
-
-def _stream(seed: int, name: str) -> np.random.Generator:
-    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    key = int.from_bytes(digest, "big")
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, _STREAM, key])))
 
 
 def _rows(fit: AcquisitionFit, name: str, draws: int) -> FloatArray:

@@ -8,12 +8,13 @@ import numpy as np
 from scipy.special import gammaincinv, gammaln, ndtr
 
 from ltvforecast.covariate_types import CovariateEffects
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.exposure import chosen_rows
-from ltvforecast.forecast.newcomer_paths import LAST_SCORE, Law, Pairing
+from ltvforecast.forecast.newcomer_records import LAST_SCORE, Law, Pairing
 from ltvforecast.forecast.parameters import choose_draws
 from ltvforecast.forecast.prepare import highest_spend, spend_statistics
 from ltvforecast.forecast.records import Customers, Draws
-from ltvforecast.types import FittedModel, FloatArray
+from ltvforecast.types import FloatArray
 
 __all__ = ["NewcomerParameters", "newcomer_parameters"]
 

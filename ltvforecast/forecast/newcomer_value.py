@@ -8,22 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from ltvforecast.errors import ForecastError
-from ltvforecast.forecast.blocks import _expected_spend
+from ltvforecast.fit_types import FittedModel
+from ltvforecast.forecast.closed_forms import expected_spend
 from ltvforecast.forecast.horizon import DAYS_PER_YEAR
 from ltvforecast.forecast.newcomer_parameters import NewcomerParameters, newcomer_parameters
-from ltvforecast.forecast.newcomer_paths import Law
+from ltvforecast.forecast.newcomer_records import Law, Terms, Timing
 from ltvforecast.forecast.records import Customers, Draws
 from ltvforecast.formulas.bgnbd import expected_purchases_alive
 from ltvforecast.formulas.clock import DAYS_PER_UNIT
 from ltvforecast.formulas.copula import log_spend_factor
 from ltvforecast.formulas.copula_tables import copula_tables, limit_spend
-from ltvforecast.types import DEFAULT_SEED, FittedModel, FloatArray
+from ltvforecast.types import DEFAULT_SEED, FloatArray
 
 __all__ = [
     "PairedSpend",
     "expected_new_customer_value",
     "expected_repeats",
+    "expected_worth",
     "first_and_later_spend",
+    "later_purchases",
     "paired_spend",
 ]
 
@@ -31,6 +34,8 @@ NODES = 10
 """Horizons at which repeat purchases are evaluated, to interpolate between them."""
 QUADRATURE_NODES = 16
 FACTOR_NODES = 49
+_PLACES = (0.5 - 0.5 / np.sqrt(3.0), 0.5 + 0.5 / np.sqrt(3.0))
+"""Gauss-Legendre nodes in a piece, for customers who arrive evenly in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,8 +199,53 @@ def first_and_later_spend(law: Law, highest_spend: float) -> tuple[FloatArray, F
         )
     none = np.zeros(1)
     draws = Draws(*(values[None, :] for values in law[: len(Draws._fields)]))
-    later = _expected_spend(Customers(none, none, none, none, none), draws, highest_spend)[0]
+    later = expected_spend(Customers(none, none, none, none, none), draws, highest_spend)[0]
     return later * law.first_factor, later
+
+
+def later_purchases(law: Law, timing: Timing, paired: PairedSpend | None) -> FloatArray:
+    """Work out expected repeat purchases of who arrives evenly in each piece.
+
+    Parameters
+    ----------
+    law : Law
+    timing : Timing
+    paired : PairedSpend or None
+
+    Returns
+    -------
+    float64 array, shape (draw, piece)
+        In multiples of the mean spend of a purchase.
+    """
+    edges = timing.clock
+    start, width, end = edges[:, :-1], np.diff(edges, axis=1), edges[:, -1:]
+    left = np.concatenate([end - start - place * width for place in _PLACES], axis=1)
+    left = np.broadcast_to(left, (len(law.r), left.shape[1]))
+    count = expected_repeats(law, left)
+    if paired is not None:
+        count *= paired.of(left, law.alpha)
+    return np.asarray(count.reshape(len(count), len(_PLACES), -1).mean(axis=1))
+
+
+def expected_worth(counts: FloatArray, law: Law, later: FloatArray, terms: Terms) -> FloatArray:
+    """Expect what so many new customers bring together, given when they come.
+
+    Parameters
+    ----------
+    counts : float64 array, shape (draw, piece)
+    law : Law
+    later : float64 array, shape (draw, piece)
+        See :func:`later_purchases`.
+    terms : Terms
+
+    Returns
+    -------
+    float64 array, shape (draw,)
+        In quanta.
+    """
+    first, each = first_and_later_spend(law, terms.highest_spend)
+    together = first * counts.sum(axis=1) + each * (counts * later).sum(axis=1)
+    return np.asarray(together / terms.quantum)
 
 
 def paired_spend(parameters: NewcomerParameters) -> PairedSpend | None:

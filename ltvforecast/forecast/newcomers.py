@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,52 +10,30 @@ import numpy as np
 
 from ltvforecast.engines.local import available_workers, run_blocks
 from ltvforecast.errors import ForecastError
-from ltvforecast.forecast.exposure import forecast_clock
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.horizon import Periods
-from ltvforecast.forecast.new_customers import (
-    Acquired,
-    AcquisitionPlan,
-    acquire,
-    plan_acquisition,
+from ltvforecast.forecast.large_arrays import LargeArrays
+from ltvforecast.forecast.new_customers import Acquired, acquire, plan_acquisition
+from ltvforecast.forecast.newcomer_paths import Brought, add_elsewhere, simulate_newcomers_of
+from ltvforecast.forecast.newcomer_records import Law
+from ltvforecast.forecast.newcomer_setting import (
+    SIDE_STREAM,
+    VALUE_STREAM,
+    NewcomerSetting,
+    newcomer_setting,
 )
-from ltvforecast.forecast.newcomer_parameters import NewcomerParameters, newcomer_parameters
-from ltvforecast.forecast.newcomer_paths import (
-    Brought,
-    Law,
-    Pairing,
-    Terms,
-    Timing,
-    add_elsewhere,
-    simulate_newcomers_of,
-)
-from ltvforecast.forecast.newcomer_value import (
-    PairedSpend,
-    expected_repeats,
-    first_and_later_spend,
-    paired_spend,
-)
-from ltvforecast.types import FittedModel, FloatArray, IntArray
+from ltvforecast.forecast.newcomer_value import expected_worth, first_and_later_spend
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import FloatArray, IntArray
 
-__all__ = [
-    "Newcomers",
-    "expected_worth",
-    "later_purchases",
-    "simulate_newcomers",
-    "why_no_newcomers",
-]
+__all__ = ["Newcomers", "simulate_newcomers", "why_no_newcomers"]
 
 Progress = Callable[[str, int, int], None]
 
 MAX_WORKERS = 8
 BLOCKS = 200
-LARGEST_IN_MEMORY = 1_000_000_000
-"""Bytes of (partner, draw, period) arrays; beyond it they go to nameless temporary files."""
 LARGEST_TOTAL = 2.0**62
 LARGEST_Z = 5.0
-_VALUE_STREAM = 0x76616C  # "val": apart from the stream of the counts
-_SIDE_STREAM = 0x656C69  # "eli": of what is eligible
-_PLACES = (0.5 - 0.5 / np.sqrt(3.0), 0.5 + 0.5 / np.sqrt(3.0))
-"""Gauss-Legendre nodes in a piece, for customers who arrive evenly in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,10 +181,14 @@ def simulate_newcomers(
             reason=reason,
             eligible=eligible_days is not None,
         )
-    plan = plan_acquisition(fit, periods.edges_days, seed=seed, draws=draws)
-    stage = _stage(
-        model, plan, periods=periods, draws=draws, quantum=quantum, eligible_days=eligible_days
+    setting = newcomer_setting(
+        model,
+        plan_acquisition(fit, periods.edges_days, seed=seed, draws=draws),
+        periods=periods,
+        draws=draws,
+        quantum=quantum,
     )
+    stage = _stage(model.summary, setting, shape=(draws, len(periods)), eligible_days=eligible_days)
     count = len(model.summary.partner_ids)
     threads = min(available_workers(), MAX_WORKERS) if workers is None else max(workers, 1)
     size = max(1, count // BLOCKS)
@@ -228,13 +208,7 @@ class _Stage:
     """What all partners share, and where their results go; the lock guards the sums."""
 
     partner_ids: tuple[str, ...]
-    plan: AcquisitionPlan
-    parameters: NewcomerParameters
-    timing: Timing
-    terms: Terms
-    shared: tuple[Law, FloatArray] | None
-    pairing: Pairing | None
-    paired: PairedSpend | None
+    setting: NewcomerSetting
     eligible_days: FloatArray
     customers: IntArray
     revenue: IntArray
@@ -251,42 +225,17 @@ class _Stage:
 
 
 def _stage(
-    model: FittedModel,
-    plan: AcquisitionPlan,
+    summary: CustomerSummary,
+    setting: NewcomerSetting,
     *,
-    periods: Periods,
-    draws: int,
-    quantum: float,
+    shape: tuple[int, int],
     eligible_days: float | FloatArray | None,
 ) -> _Stage:
-    summary = model.summary
-    inner = Periods(starts=periods.starts, ends=periods.ends, edges_days=plan.days)
-    clock, _ = forecast_clock(model, inner, draws=draws, discount=0.0)
-    parameters = newcomer_parameters(model, draws, seed=plan.seed)
-    timing = Timing(clock.edges, plan.days, plan.target)
-    programme = np.cumsum(summary.programme_share, dtype=np.float64)
-    partners = len(summary.partner_ids)
-    shape = (partners, draws, len(periods))
-    large = _Arrays(shape, 3 if eligible_days is None else 4)
-    paired = paired_spend(parameters)
-    law = parameters.law(0)
+    partners, draws = len(summary.partner_ids), shape[0]
+    large = LargeArrays((partners, *shape), 3 if eligible_days is None else 4)
     return _Stage(
         partner_ids=summary.partner_ids,
-        plan=plan,
-        parameters=parameters,
-        timing=timing,
-        terms=Terms(
-            0,
-            programme / programme[-1],
-            float(summary.allocation.novelty),
-            float(summary.allocation.concentration),
-            quantum,
-            parameters.highest_spend,
-            -1.0,
-        ),
-        shared=None if parameters.groups > 1 else (law, later_purchases(law, timing, paired)),
-        pairing=parameters.pairing(law) if parameters.shared_shapes else None,
-        paired=paired,
+        setting=setting,
         eligible_days=np.broadcast_to(
             np.float64(-1.0) if eligible_days is None else np.asarray(eligible_days, np.float64),
             (partners,),
@@ -306,124 +255,51 @@ def _stage(
     )
 
 
-class _Arrays:
-    """Makes arrays of zero, in nameless files if they are large together."""
-
-    def __init__(self, shape: tuple[int, int, int], count: int) -> None:
-        self._shape = shape
-        self._in_files = 8 * count * int(np.prod(shape)) > LARGEST_IN_MEMORY
-
-    def new(self) -> IntArray:
-        if not self._in_files:
-            return np.zeros(self._shape, dtype=np.int64)
-        with tempfile.TemporaryFile(prefix="ltvforecast-") as file:
-            made = np.memmap(file, dtype=np.int64, mode="w+", shape=self._shape)
-        return made.view(np.ndarray)
-
-
-def later_purchases(law: Law, timing: Timing, paired: PairedSpend | None) -> FloatArray:
-    """Work out expected repeat purchases of who arrives evenly in each piece.
-
-    Parameters
-    ----------
-    law : Law
-    timing : Timing
-    paired : PairedSpend or None
-
-    Returns
-    -------
-    float64 array, shape (draw, piece)
-        In multiples of the mean spend of a purchase.
-    """
-    edges = timing.clock
-    start, width, end = edges[:, :-1], np.diff(edges, axis=1), edges[:, -1:]
-    left = np.concatenate([end - start - place * width for place in _PLACES], axis=1)
-    left = np.broadcast_to(left, (len(law.r), left.shape[1]))
-    count = expected_repeats(law, left)
-    if paired is not None:
-        count *= paired.of(left, law.alpha)
-    return np.asarray(count.reshape(len(count), len(_PLACES), -1).mean(axis=1))
-
-
 def _simulate_block(stage: _Stage, block: range) -> None:
     for place in block:
-        if stage.partner_ids[place] in stage.plan.rows:
+        if stage.partner_ids[place] in stage.setting.plan.rows:
             _simulate_partner(stage, place)
 
 
 def _simulate_partner(stage: _Stage, place: int) -> None:
-    name = stage.partner_ids[place]
-    came = acquire(stage.plan, name)
-    if stage.shared is None:
-        law = stage.parameters.law(place)
-        later = later_purchases(law, stage.timing, stage.paired)
-    else:
-        law, later = stage.shared
-    pairing = stage.parameters.pairing(law) if stage.pairing is None else stage.pairing
+    name, setting = stage.partner_ids[place], stage.setting
+    came = acquire(setting.plan, name)
+    law, later, pairing = setting.of(place)
     counts = came.counts.astype(np.int64)
     expected = _expectations(stage, came, law, later)
     shape = stage.revenue.shape[1:]
     money = [np.zeros(shape, dtype=np.int64) for _ in range(3)]
     brought = Brought(money[0], money[1], money[2], np.zeros(shape[0]))
     away = simulate_newcomers_of(
-        _stream(stage.plan.seed, _VALUE_STREAM, name),
-        _stream(stage.plan.seed, _SIDE_STREAM, name),
+        setting.stream(VALUE_STREAM, name),
+        setting.stream(SIDE_STREAM, name),
         counts,
         came.lived,
         expected[-1],
         law,
-        stage.timing,
+        setting.timing,
         pairing,
-        stage.terms._replace(partner=place, eligible_days=float(stage.eligible_days[place])),
+        setting.terms._replace(partner=place, eligible_days=float(stage.eligible_days[place])),
         brought,
     )
-    np.add.at(stage.customers[place].T, stage.timing.target, counts.T)
+    np.add.at(stage.customers[place].T, setting.timing.target, counts.T)
     stage.first_revenue[place] = brought.first_revenue
     stage.p_acquiring[place] = came.p_acquiring.mean()
     stage.life_days[place] = came.life_days
     _add(stage, place, brought, away=away, expected=expected)
 
 
-def expected_worth(
-    counts: FloatArray, law: Law, later: FloatArray, *, highest_spend: float, quantum: float
-) -> FloatArray:
-    """Expect what so many new customers bring together, given when they come.
-
-    Parameters
-    ----------
-    counts : float64 array, shape (draw, piece)
-    law : Law
-    later : float64 array, shape (draw, piece)
-        See :func:`later_purchases`.
-    highest_spend, quantum : float
-
-    Returns
-    -------
-    float64 array, shape (draw,)
-        In quanta.
-    """
-    first, each = first_and_later_spend(law, highest_spend)
-    together = first * counts.sum(axis=1) + each * (counts * later).sum(axis=1)
-    return np.asarray(together / quantum)
-
-
 def _expectations(
     stage: _Stage, came: Acquired, law: Law, later: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Expect customers, revenue kept, revenue that goes anywhere, and revenue given the counts."""
-    first, each = first_and_later_spend(law, stage.parameters.highest_spend)
-    first, each = first / stage.terms.quantum, each / stage.terms.quantum
+    terms = stage.setting.terms
+    first, each = first_and_later_spend(law, terms.highest_spend)
+    first, each = first / terms.quantum, each / terms.quantum
     customers = came.expected.sum(axis=1)
     repeats = each * (came.expected * later).sum(axis=1)
-    novelty = stage.terms.novelty
-    given = expected_worth(
-        came.counts,
-        law,
-        later,
-        highest_spend=stage.parameters.highest_spend,
-        quantum=stage.terms.quantum,
-    )
-    return customers, first * customers + (1.0 - novelty) * repeats, novelty * repeats, given
+    kept = first * customers + (1.0 - terms.novelty) * repeats
+    return customers, kept, terms.novelty * repeats, expected_worth(came.counts, law, later, terms)
 
 
 def _add(
@@ -457,12 +333,12 @@ def _finished(model: FittedModel, stage: _Stage, *, reason: str, draws: int) -> 
     share = model.summary.programme_share / model.summary.programme_share.sum()
     for place in range(len(share)):
         stage.expected_revenue[place] += share[place] * stage.pool
-    reliable = stage.paired is None and float(stage.parameters.draws.q.min()) > 2.0
+    reliable = stage.setting.paired is None and float(stage.setting.parameters.draws.q.min()) > 2.0
     return Newcomers(
         forecast=True,
         reason=reason,
         partner_ids=stage.partner_ids,
-        quantum=stage.terms.quantum,
+        quantum=stage.setting.terms.quantum,
         customers=stage.customers,
         revenue=stage.revenue,
         first_revenue=stage.first_revenue,
@@ -485,8 +361,8 @@ def _check(stage: _Stage, *, draws: int, reliable: bool) -> dict[str, object]:
     checked = reliable and draws >= 30 and spread > 0
     z = float(difference.mean() / (spread / np.sqrt(draws))) if checked else 0.0
     found: dict[str, object] = {
-        "simulated": float(simulated.mean()) * stage.terms.quantum,
-        "closed_form": float(stage.given.mean()) * stage.terms.quantum,
+        "simulated": float(simulated.mean()) * stage.setting.terms.quantum,
+        "closed_form": float(stage.given.mean()) * stage.setting.terms.quantum,
         "z": z,
         "checked": checked,
     }
@@ -526,9 +402,3 @@ def _nobody(
         expected_revenue=zero,
         self_check={"simulated": 0.0, "closed_form": 0.0, "z": 0.0, "checked": False},
     )
-
-
-def _stream(seed: int, purpose: int, name: str) -> np.random.Generator:
-    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    key = int.from_bytes(digest, "big")
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, purpose, key])))

@@ -8,9 +8,10 @@ import numpy as np
 
 from ltvforecast.covariate_types import CovariateEffects
 from ltvforecast.errors import ForecastError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.exposure import chosen_rows
 from ltvforecast.forecast.records import Draws
-from ltvforecast.types import FittedModel, FloatArray, IntArray
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = [
     "CustomerParameters",

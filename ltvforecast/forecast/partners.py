@@ -12,7 +12,9 @@ from ltvforecast.forecast.horizon import Periods
 from ltvforecast.forecast.intervals import interval_columns, interval_names, tail_probabilities
 from ltvforecast.forecast.prepare import PROGRAMME
 from ltvforecast.forecast.roll_up import PERIOD_QUANTITIES, GroupDraws, RollUp
-from ltvforecast.types import CustomerSummary, FloatArray, ForecastSpec
+from ltvforecast.forecast_types import ForecastSpec
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import FloatArray
 
 __all__ = [
     "partner_table",

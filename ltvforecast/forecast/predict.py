@@ -10,17 +10,17 @@ import pandas as pd
 import xarray as xr
 
 from ltvforecast.economics_types import Economics, PartnerTerms
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.blocks import Programme, result_columns
 from ltvforecast.forecast.economics import months_of_periods
+from ltvforecast.forecast.exposure import first_months
 from ltvforecast.forecast.flows import Flows, existing_revenue
-from ltvforecast.forecast.horizon import Periods, checked_horizon, split_periods
+from ltvforecast.forecast.horizon import DAYS_PER_MONTH, Periods, checked_horizon, split_periods
 from ltvforecast.forecast.intervals import check_levels, interval_names
 from ltvforecast.forecast.layers import (
-    LayeredDraws,
     applied_layers,
-    choose_estimate,
-    layer_draws,
-    recent_revenue,
+    estimate_for,
+    layered_draws,
 )
 from ltvforecast.forecast.lifespan import Lifespans, partner_lifespans
 from ltvforecast.forecast.money_columns import programme_row as money_row
@@ -42,24 +42,15 @@ from ltvforecast.forecast.self_check import check_simulation
 from ltvforecast.forecast.terms import resolve_terms
 from ltvforecast.forecast.totals import simulated_totals, whole_number
 from ltvforecast.forecast.value import earned_rates
-from ltvforecast.formulas.clock import DAYS_PER_UNIT
-from ltvforecast.types import (
-    CustomerSummary,
-    FittedModel,
-    FloatArray,
-    ForecastSpec,
-    Horizon,
-    IntArray,
-    LayerEstimate,
-    PartnerForecast,
-)
+from ltvforecast.forecast_types import ForecastSpec, Horizon, PartnerForecast
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["predict"]
 
 Progress = Callable[[str, int, int], None]
 
 FEW_DRAWS = 200
-DAYS_PER_MONTH = 365.25 / 12
 
 
 def predict(
@@ -147,7 +138,7 @@ def predict(
         spec.economics, summary.partner_ids, partner_table=summary.partner_table
     ).partners
     periods = split_periods(spec.horizon, summary.as_of)
-    limits = _first_months(summary, terms)
+    limits = first_months(summary, terms.commission_months)
     programme, order = prepare_programme(
         model,
         replace(spec, economics=Economics(discount_rate=spec.economics.discount_rate)),
@@ -205,15 +196,6 @@ class _Simulated:
     lifespans: Lifespans | None
 
 
-def _first_months(summary: CustomerSummary, terms: PartnerTerms) -> FloatArray | None:
-    """Days until which each customer's purchases earn commission, if that ends for anybody."""
-    if not np.isfinite(terms.commission_months).any():
-        return None
-    home = pd.Index(summary.partner_ids).get_indexer(pd.Index(summary.customers["partner_id"]))
-    age = summary.customers["T"].to_numpy(np.float64) * DAYS_PER_UNIT[summary.time_unit]
-    return np.asarray(terms.commission_months[home] * DAYS_PER_MONTH - age)
-
-
 def _forecast(
     model: FittedModel,
     spec: ForecastSpec,
@@ -228,7 +210,7 @@ def _forecast(
         totals=totals,
         newcomers=None if _p_acquiring(model, new) is None else new,
         quantum=programme.money_quantum,
-        layered=_layered(model, spec, existing_revenue(totals, programme.money_quantum)),
+        layered=layered_draws(model, spec, existing_revenue(totals, programme.money_quantum)),
     )
     rolled = roll_up(
         flows,
@@ -318,35 +300,6 @@ def _streams(
     return split, table
 
 
-def _estimate(model: FittedModel, spec: ForecastSpec) -> LayerEstimate | None:
-    """Look up what past forecasts taught for this horizon; None if none was tried."""
-    if model.layers is None or not spec.layers:
-        return None
-    return choose_estimate(model.layers, spec.horizon.days)
-
-
-def _layered(model: FittedModel, spec: ForecastSpec, revenue: FloatArray) -> LayeredDraws | None:
-    estimate = _estimate(model, spec)
-    if estimate is None:
-        return None
-    summary = model.summary
-    recent = recent_revenue(
-        summary.history,
-        summary.partner_ids,
-        as_of=summary.as_of,
-        days=spec.horizon.days,
-        estimate=estimate,
-    )
-    return layer_draws(
-        revenue,
-        estimate=estimate,
-        recent=recent,
-        customers=summary.partner_customers,
-        names=spec.layers,
-        seed=spec.seed,
-    )
-
-
 def _p_acquiring(model: FittedModel, new: Newcomers | None) -> FloatArray | None:
     """Probability that each partner still brings new customers; None where nobody can tell."""
     fit = model.acquisition
@@ -392,7 +345,7 @@ def _earned_rates(rolled: RollUp, terms: PartnerTerms) -> FloatArray:
 
 def _correction(model: FittedModel, spec: ForecastSpec) -> float:
     """Factor on every customer's money: the one layer that concerns all alike."""
-    estimate = _estimate(model, spec)
+    estimate = estimate_for(model, spec)
     if estimate is None or "correction" not in spec.layers:
         return 1.0
     return float(np.exp(estimate.correction))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ltvforecast.errors import ForecastError
+from ltvforecast.fit_types import FittedModel, SpendFit
 from ltvforecast.forecast.blocks import Programme, result_columns
 from ltvforecast.forecast.dependence import SpendFactors, tabulate_factors
 from ltvforecast.forecast.expectation import ExpectedPurchases, tabulate_purchases
@@ -32,15 +33,10 @@ from ltvforecast.forecast.records import (
 )
 from ltvforecast.forecast.streams import BucketOrder, order_by_bucket
 from ltvforecast.forecast.value import daily_discount, earned_rate
+from ltvforecast.forecast_types import ForecastSpec
 from ltvforecast.formulas.clock import DAYS_PER_UNIT, operational_history
-from ltvforecast.types import (
-    CustomerSummary,
-    FittedModel,
-    FloatArray,
-    ForecastSpec,
-    IntArray,
-    SpendFit,
-)
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = [
     "PROGRAMME",
@@ -213,7 +209,7 @@ def spend_statistics(customers: pd.DataFrame, spend: SpendFit) -> tuple[FloatArr
     Parameters
     ----------
     customers : pandas.DataFrame
-        See :class:`ltvforecast.types.CustomerSummary`.
+        See :class:`ltvforecast.transaction_types.CustomerSummary`.
     spend : SpendFit
         ``gamma-gamma-mean`` uses the mean of the repeat purchases; ``gamma-gamma`` the purchases
         worth something, the first one only if ``first_purchase``.

@@ -11,20 +11,13 @@ import numpy as np
 import pandas as pd
 
 from ltvforecast.economics_types import TERM_COLUMNS
+from ltvforecast.fit_types import Calendar, Diagnostics, FittedModel, PurchaseFit, SpendFit
 from ltvforecast.forecast.economics_file import economics_record
 from ltvforecast.forecast.horizon import Periods
 from ltvforecast.forecast.layers import choose_estimate
-from ltvforecast.types import (
-    Account,
-    Allocation,
-    Calendar,
-    Diagnostics,
-    FittedModel,
-    FloatArray,
-    ForecastSpec,
-    PurchaseFit,
-    SpendFit,
-)
+from ltvforecast.forecast_types import ForecastSpec
+from ltvforecast.transaction_types import Account, Allocation
+from ltvforecast.types import FloatArray
 
 __all__ = ["build_provenance", "installed_version"]
 

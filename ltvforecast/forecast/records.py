@@ -52,8 +52,8 @@ class Destinations(NamedTuple):
     """Where a purchase can go: compressed partner shares per customer, and the programme.
 
     ``start`` (customer + 1), ``partner`` and ``weight`` (share) as in
-    :class:`ltvforecast.types.CustomerSummary`; ``programme`` (partner,) is the cumulated share
-    of each partner in the programme.
+    :class:`ltvforecast.transaction_types.CustomerSummary`; ``programme`` (partner,) is the
+    cumulated share of each partner in the programme.
     """
 
     start: IntArray

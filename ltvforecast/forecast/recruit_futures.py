@@ -10,18 +10,14 @@ from scipy.stats import norm, qmc
 
 from ltvforecast.acquisition_types import AcquisitionFit
 from ltvforecast.errors import ForecastError
-from ltvforecast.forecast.exposure import forecast_clock
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.horizon import Periods
 from ltvforecast.forecast.layers import choose_estimate, layer_draws
 from ltvforecast.forecast.new_customers import AcquisitionPlan, plan_acquisition
 from ltvforecast.forecast.newcomer_parameters import NewcomerParameters, newcomer_parameters
-from ltvforecast.forecast.newcomer_paths import (
-    Brought,
-    Law,
-    Terms,
-    Timing,
-    simulate_newcomers_of,
-)
+from ltvforecast.forecast.newcomer_paths import Brought, simulate_newcomers_of
+from ltvforecast.forecast.newcomer_records import Law, Terms, Timing
+from ltvforecast.forecast.newcomer_setting import newcomer_timing
 from ltvforecast.forecast.newcomer_value import (
     expected_repeats,
     first_and_later_spend,
@@ -39,7 +35,7 @@ from ltvforecast.formulas.nb_dropout import (
     remaining_life,
     simulate_new_customers,
 )
-from ltvforecast.types import FittedModel, FloatArray, IntArray
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["PartnerFutures", "expected_partner", "first_customer_share", "simulate_partner"]
 
@@ -162,7 +158,7 @@ def simulate_partner(
     plan = plan_acquisition(_fit_of(model), periods.edges_days, seed=seed, draws=draws)
     coming = _coming(plan, _groups(model, alike), stream=stream, p_start=p_start)
     parameters = newcomer_parameters(own, draws, seed=seed)
-    law, timing = parameters.law(0), _timing(model, periods, plan, draws=draws)
+    law, timing = parameters.law(0), newcomer_timing(model, plan, periods=periods, draws=draws)
     given, expected = _expectations(parameters, law, timing, coming)
     largest = float(np.percentile(given, 99.0)) if draws > 1 else float(given[0])
     terms = Terms(
@@ -228,7 +224,7 @@ def expected_partner(
     """
     plan = plan_acquisition(_fit_of(model), periods.edges_days, seed=seed, draws=draws)
     share = first_customer_share(plan.fit)
-    timing = _timing(model, periods, plan, draws=draws)
+    timing = newcomer_timing(model, plan, periods=periods, draws=draws)
     points = qmc.Sobol(LEVELS + 1, scramble=True, rng=np.random.default_rng([seed, 1]))
     cube = points.random(INNER_POINTS)
     normals = np.clip(norm.ppf(cube[:, 1:]), -_LAST_Z, _LAST_Z)
@@ -304,12 +300,6 @@ def _expected_counts(plan: AcquisitionPlan, group: IntArray) -> FloatArray:
         edges=plan.edges,
         level=plan.level,
     )
-
-
-def _timing(model: FittedModel, periods: Periods, plan: AcquisitionPlan, *, draws: int) -> Timing:
-    inner = Periods(starts=periods.starts, ends=periods.ends, edges_days=plan.days)
-    clock, _ = forecast_clock(model, inner, draws=draws, discount=0.0)
-    return Timing(clock.edges, plan.days, plan.target)
 
 
 def _spend(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,12 +10,14 @@ import pandas as pd
 from scipy.special import expit
 
 from ltvforecast.errors import ConfigError, ForecastError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.exposure import chosen_rows
 from ltvforecast.forecast.newcomers import why_no_newcomers
 from ltvforecast.forecast.parameters import choose_draws
 from ltvforecast.forecast.partners import segments_of
 from ltvforecast.forecast.records import Draws
-from ltvforecast.types import FittedModel, FloatArray, IntArray
+from ltvforecast.forecast.streams import open_named_stream
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = [
     "Likeness",
@@ -221,11 +222,7 @@ def new_partner_stream(seed: int, purpose: int, *names: str) -> np.random.Genera
     -------
     numpy.random.Generator
     """
-    text = "\x00".join(names).encode("utf-8", "surrogatepass")
-    key = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
-    return np.random.Generator(
-        np.random.SFC64(np.random.SeedSequence([seed, _STREAM, purpose, key]))
-    )
+    return open_named_stream(seed, _STREAM, purpose, name="\x00".join(names))
 
 
 def new_partner_model(

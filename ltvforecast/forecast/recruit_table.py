@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ltvforecast.economics_types import Economics, PartnerTerms
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.economics import (
     PartnerCash,
     PartnerMoney,
@@ -32,7 +33,9 @@ from ltvforecast.forecast.recruit_parameters import (
     why_no_new_partner,
 )
 from ltvforecast.forecast.terms import resolve_terms, take_terms
-from ltvforecast.types import CustomerSummary, FittedModel, FloatArray, ForecastSpec
+from ltvforecast.forecast_types import ForecastSpec
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import FloatArray
 
 __all__ = [
     "NEW_PARTNER",

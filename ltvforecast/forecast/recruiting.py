@@ -12,6 +12,7 @@ import xarray as xr
 
 from ltvforecast.economics_types import Economics
 from ltvforecast.errors import ConfigError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.horizon import Periods, parse_horizon, split_periods
 from ltvforecast.forecast.intervals import check_levels, interval_columns
 from ltvforecast.forecast.layers import applied_layers
@@ -32,7 +33,8 @@ from ltvforecast.forecast.recruit_table import (
     worth_of,
 )
 from ltvforecast.forecast.totals import whole_number
-from ltvforecast.types import DEFAULT_SEED, FittedModel, ForecastSpec, Horizon
+from ltvforecast.forecast_types import ForecastSpec, Horizon
+from ltvforecast.types import DEFAULT_SEED
 
 __all__ = ["NewPartnerForecast", "predict_new_partner", "rank_segments"]
 

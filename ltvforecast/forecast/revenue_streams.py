@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from scipy.special import gammaln
 from ltvforecast.errors import ForecastError
 from ltvforecast.forecast.intervals import interval_columns
 from ltvforecast.forecast.prepare import PROGRAMME
+from ltvforecast.forecast.streams import open_named_stream
 from ltvforecast.types import FloatArray
 
 __all__ = ["StreamMix", "StreamSplit", "learn_mix", "split_by_stream", "stream_table"]
@@ -243,7 +243,7 @@ def _add_split(
     kind: int,
 ) -> None:
     """Draw each partner's shares, and add its split money to ``revenue``."""
-    rng = _open(seed, kind, PROGRAMME)
+    rng = open_named_stream(seed, _STREAM, kind, name=PROGRAMME)
     chosen = rng.choice(len(mix.weight), size=len(money), p=mix.weight)
     A = CONCENTRATIONS[chosen][:, None]
     believed = np.maximum(mix.programme_purchases[chosen], LEAST_CONCENTRATION)[:, None]
@@ -256,14 +256,9 @@ def _add_split(
         sure = alpha.sum(axis=1, keepdims=True)
         ahead = (total / mix.size[place])[:, None]
         concentration = np.maximum(sure * (ahead - 1.0) / (ahead + sure), LEAST_CONCENTRATION)
-        shares = _dirichlet(concentration * alpha / sure, _open(seed, kind, name))
+        own = open_named_stream(seed, _STREAM, kind, name=name)
+        shares = _dirichlet(concentration * alpha / sure, own)
         revenue[:, place] += shares * total[:, None]
-
-
-def _open(seed: int, kind: int, name: str) -> np.random.Generator:
-    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    key = int.from_bytes(digest, "big")
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, _STREAM, kind, key])))
 
 
 def _dirichlet(alpha: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -274,8 +269,9 @@ def _dirichlet(alpha: FloatArray, rng: np.random.Generator) -> FloatArray:
     """
     there = alpha > 0
     boosted = np.log(rng.standard_gamma(alpha + 1.0))
-    logs = np.where(there, boosted - rng.standard_exponential(alpha.shape)
-                    / np.where(there, alpha, 1.0), -np.inf)  # fmt: skip
+    with np.errstate(over="ignore"):  # of a parameter next to nothing: its share is nothing
+        lost = rng.standard_exponential(alpha.shape) / np.where(there, alpha, 1.0)
+    logs = np.where(there, boosted - lost, -np.inf)
     drawn = np.exp(logs - logs.max(axis=1, keepdims=True))
     return np.asarray(drawn / drawn.sum(axis=1, keepdims=True))
 

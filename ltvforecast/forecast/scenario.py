@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ltvforecast.economics_types import Economics
 from ltvforecast.errors import ConfigError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.break_even import SIZES, break_even_sizes, possible_sizes
 from ltvforecast.forecast.horizon import checked_horizon
 from ltvforecast.forecast.intervals import check_levels, interval_columns
@@ -26,14 +28,9 @@ from ltvforecast.forecast.scenario_value import (
 from ltvforecast.forecast.scenario_words import assumptions
 from ltvforecast.forecast.term_checks import check_economics
 from ltvforecast.forecast.totals import whole_number
-from ltvforecast.types import (
-    CustomerSummary,
-    Economics,
-    FittedModel,
-    FloatArray,
-    ForecastSpec,
-    Horizon,
-)
+from ltvforecast.forecast_types import ForecastSpec, Horizon
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import FloatArray
 
 __all__ = ["ScenarioResult", "check_cost", "scenario"]
 

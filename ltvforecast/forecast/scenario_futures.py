@@ -13,8 +13,8 @@ import numpy as np
 
 from ltvforecast.engines.local import available_workers, run_blocks
 from ltvforecast.errors import ForecastError
-from ltvforecast.forecast.blocks import SLICE, Programme, _eligible, _probabilities
-from ltvforecast.forecast.records import Customers
+from ltvforecast.forecast.blocks import Programme, slices
+from ltvforecast.forecast.closed_forms import probabilities
 from ltvforecast.forecast.scenario_kernel import (
     Futures,
     Likely,
@@ -22,7 +22,7 @@ from ltvforecast.forecast.scenario_kernel import (
     Segments,
     simulate_pair,
 )
-from ltvforecast.forecast.streams import bucket_blocks, open_side_stream, open_stream
+from ltvforecast.forecast.streams import bucket_blocks
 from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["Behaviour", "cut_segments", "simulated_pair"]
@@ -191,55 +191,27 @@ def _simulate_block(
     behaviour: Behaviour,
     futures: Futures,
 ) -> None:
-    for bucket in buckets:
-        first, last = programme.bucket_start[bucket : bucket + 2]
-        if first == last:
-            continue
-        streams = (
-            open_stream(programme.seed, bucket),
-            open_side_stream(programme.seed, bucket),
+    for some in slices(buckets, programme=programme):
+        concerned = behaviour.concerned[some.place]
+        p_alive, p_buy = probabilities(some.customers, some.draws, futures.plain.edges[:, -1])
+        if concerned.any() and behaviour.purchase_rate > 1.0:
+            _, p_longer = probabilities(some.customers, some.draws, futures.cut.edges[:, -1])
+            p_buy = np.where(concerned[:, None] == 1, p_longer, p_buy)
+        simulate_pair(
+            some.stream,
+            some.customers,
+            some.place.start,
+            concerned,
+            some.draws,
+            programme.destinations,
+            futures,
+            programme.money_quantum,
+            programme.highest_spend,
+            Likely(p_alive, p_buy, some.spend_factor),
+            totals,
+            some.eligible,
+            some.side_stream,
         )
-        for begin in range(first, last, SLICE):
-            place = slice(begin, min(begin + SLICE, last))
-            _simulate_slice(
-                streams, place, totals, programme=programme, behaviour=behaviour, futures=futures
-            )
-
-
-def _simulate_slice(
-    streams: tuple[np.random.Generator, np.random.Generator],
-    place: slice,
-    totals: PairTotals,
-    *,
-    programme: Programme,
-    behaviour: Behaviour,
-    futures: Futures,
-) -> None:
-    customers = Customers(*(values[place] for values in programme.customers))
-    draws = programme.parameters.of(place)
-    concerned = behaviour.concerned[place]
-    p_alive, p_buy = _probabilities(customers, draws, futures.plain.edges[:, -1])
-    if concerned.any() and behaviour.purchase_rate > 1.0:
-        _, p_longer = _probabilities(customers, draws, futures.cut.edges[:, -1])
-        p_buy = np.where(concerned[:, None] == 1, p_longer, p_buy)
-    factor = np.ones(p_alive.shape)
-    if programme.dependence is not None:
-        factor = programme.dependence.of(customers, place)
-    simulate_pair(
-        streams[0],
-        customers,
-        place.start,
-        concerned,
-        draws,
-        programme.destinations,
-        futures,
-        programme.money_quantum,
-        programme.highest_spend,
-        Likely(p_alive, p_buy, factor),
-        totals,
-        _eligible(programme.eligible, place),
-        streams[1],
-    )
 
 
 def _check_size(totals: PairTotals) -> None:

@@ -28,21 +28,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ltvforecast.forecast.records import Customers, Destinations, Draws, Eligible
-from ltvforecast.forecast.simulate import (
-    LARGEST_MEAN,
+from ltvforecast.forecast.partner_kernels import (
     MOST_NOVEL,
-    _compiled,
-    _draw_shares,
-    _eligible_part,
-    _first_time,
-    _known_places,
-    _novel_places,
-    _spend_level,
-    _split,
-    _thin,
-    _whole,
+    draw_shares,
+    known_places,
+    mean_shares,
+    most_cells,
+    novel_places,
+    split,
 )
+from ltvforecast.forecast.purchase_kernels import (
+    count_purchases,
+    draw_spend_level,
+    eligible_part,
+    first_time,
+    own_draws,
+    thin,
+    whole,
+)
+from ltvforecast.forecast.records import Customers, Destinations, Draws, Eligible
+from ltvforecast.formulas.compiling import compiled
 from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["Futures", "Likely", "PairTotals", "Segments", "simulate_pair"]
@@ -102,7 +107,7 @@ class PairTotals(NamedTuple):
     eligible: IntArray
 
 
-@_compiled
+@compiled
 def simulate_pair(
     stream: np.random.Generator,
     customers: Customers,
@@ -147,25 +152,19 @@ def simulate_pair(
     side_stream : numpy.random.Generator
         For what is eligible, so that the rest does not depend on whether that is asked for.
     """
-    most = 1
-    for i in range(first, first + len(customers.x)):
-        most = max(most, to.start[i + 1] - to.start[i] + 1)
+    most = most_cells(to, first, len(customers.x))
     segments = max(futures.plain.base.shape[1], futures.cut.base.shape[1])
     counts = np.zeros((2, segments), dtype=np.int64)
     parts = np.zeros(most, dtype=np.int64)
     visits = np.zeros((2, most + MOST_NOVEL + 1 + len(to.programme)), dtype=np.int64)
     for i in range(len(customers.x)):
-        begin, end = to.start[first + i], to.start[first + i + 1]
-        base = np.empty(end - begin + 1)
-        for k in range(end - begin):
-            base[k] = (1.0 - to.novelty) * to.weight[begin + k]
-        base[end - begin] = to.novelty
+        base = mean_shares(to, first + i)
         _simulate_customer(
             stream,
             customers,
             i,
-            draws,
-            to.partner[begin:end],
+            own_draws(draws, i),
+            to.partner[to.start[first + i] : to.start[first + i + 1]],
             base,
             to.programme,
             to.concentration,
@@ -185,7 +184,7 @@ def simulate_pair(
         )
 
 
-@_compiled
+@compiled
 def _simulate_customer(
     stream: np.random.Generator,
     customers: Customers,
@@ -211,11 +210,6 @@ def _simulate_customer(
 ) -> None:
     """Simulate both futures of one customer in all draws; see ``simulate.py`` for the steps."""
     x, T, n, paid_sum = customers.x[i], customers.T[i], customers.spend_n[i], customers.spend_sum[i]
-    r, alpha = draws.r[i * (len(draws.r) > 1)], draws.alpha[i * (len(draws.alpha) > 1)]
-    of_a, of_b = draws.a[i * (len(draws.a) > 1)], draws.b[i * (len(draws.b) > 1)]
-    of_p, q = draws.p[i * (len(draws.p) > 1)], draws.q[i * (len(draws.q) > 1)]
-    v = draws.v[i * (len(draws.v) > 1)]
-    zero_share = draws.zero_share[i * (len(draws.zero_share) > 1)]
     edges = segments.edges
     own = 1 if len(edges) > 1 else 0
     cumulative = np.empty(len(base))
@@ -229,27 +223,27 @@ def _simulate_customer(
         if uniform >= probability:
             continue
         row = m * own
-        shape, rate = r[m] + x, alpha[m] + T
-        time = _first_time(uniform / probability, likely.p_buy[i, m], shape, rate, edges[row, -1])
+        shape, rate = draws.r[m] + x, draws.alpha[m] + T
+        time = first_time(uniform / probability, likely.p_buy[i, m], shape, rate, edges[row, -1])
         shape, rate = shape + 1.0, rate + time
-        begin, end, bought = _count_both(
+        begin, end, bought = count_purchases(
             stream,
             time,
             stream.standard_gamma(shape) / rate,
             shape / rate,
-            of_a[m],
-            of_b[m] + x,
+            draws.a[m],
+            draws.b[m] + x,
             dropout,
             edges,
             row,
             counts,
         )
-        p, zero, worth = of_p[m], zero_share[m], v[m] + paid_sum
-        level = _spend_level(stream, p * n + q[m], p * worth / highest_spend)
+        p, zero, worth = draws.p[m], draws.zero_share[m], draws.v[m] + paid_sum
+        level = draw_spend_level(stream, p * n + draws.q[m], p * worth / highest_spend)
         scale = worth / (level * quantum)
         scale *= likely.spend_factor[i, m]
         if not single:
-            _draw_shares(stream, base, concentration, bought, cumulative)
+            draw_shares(stream, base, concentration, bought, cumulative)
             reach[0] = -1.0
         for j in range(2 * begin, 2 * end):
             count, extra = counts[j % 2, j // 2], j % 2 == 1
@@ -266,9 +260,9 @@ def _simulate_customer(
                 places = 1
                 visits[1, 0] = count
             else:
-                _split(stream, count, cumulative, parts)
-                places = _known_places(parts, partners, visits)
-                places = _novel_places(
+                split(stream, count, cumulative, parts)
+                places = known_places(parts, partners, visits)
+                places = novel_places(
                     stream,
                     parts[-1],
                     concentration * base[-1],
@@ -296,7 +290,7 @@ def _simulate_customer(
             )
 
 
-@_compiled
+@compiled
 def _pay(
     stream: np.random.Generator,
     places: int,
@@ -319,7 +313,7 @@ def _pay(
     """
     counted = len(totals.eligible) > 0
     for k in range(places):
-        partner, paid = visits[0, k], _thin(stream, visits[1, k], zero)
+        partner, paid = visits[0, k], thin(stream, visits[1, k], zero)
         if paid == 0:
             continue
         amount = stream.standard_gamma(p * paid) * scale
@@ -329,7 +323,7 @@ def _pay(
             if j < 0:
                 continue
             worth = amount * order_value if future == 1 else amount
-            money = max(_whole(worth), 1)
+            money = max(whole(worth), 1)
             totals.size[future, m] += worth
             if future == 0:
                 totals.base[partner, m, j] += money
@@ -342,102 +336,6 @@ def _pay(
                 if future == 1 and part >= 0.0 and now == then:
                     young = int(np.rint(part * money))
                 else:
-                    young = _eligible_part(side_stream, money, paid, p, limit_share)
+                    young = eligible_part(side_stream, money, paid, p, limit_share)
                     part = young / money
             totals.eligible[future, partner, m, j] += young
-
-
-@_compiled
-def _count_both(
-    stream: np.random.Generator,
-    time: float,
-    pace: float,
-    typical: float,
-    a: float,
-    b: float,
-    factor: float,
-    edges: FloatArray,
-    row: int,
-    counts: IntArray,
-) -> tuple[int, int, int]:
-    """Count purchases by segment, the first being at ``time``; ``row`` of the edges holds.
-
-    By the ``typical`` pace it is decided whether to walk or to count. ``counts[0]`` are those of
-    both dropout chances, ``counts[1]`` those that only the lower one leaves. Returns the range of
-    segments in which they are filled in, and the sum.
-    """
-    segments = edges.shape[1] - 1
-    horizon = edges[row, segments]
-    high, high_b, low = a, b, a
-    if factor < 1.0:
-        low = factor * a
-    elif factor > 1.0:
-        high, high_b = factor * a, b - (factor - 1.0) * a
-    begin, after = 0, segments
-    while after - begin > 1:
-        middle = (begin + after) // 2
-        if edges[row, middle] < time:
-            begin = middle
-        else:
-            after = middle
-    counts[0, begin], counts[1, begin] = 1, 0
-    if typical * (horizon - time) <= 10 + 2 * (segments - begin):
-        return _walk(stream, time, pace, high, low, a + b, begin, edges, row, counts)
-    chance = min(max(stream.beta(high, high_b), 1e-300), 1.0 - 1e-16)
-    log_left = np.log1p(-stream.random())
-    left = np.floor(log_left / np.log1p(-chance))
-    longer = left
-    if low <= 0.0:
-        longer = np.inf
-    elif low < high:
-        chance = max(chance * stream.beta(low, high - low), 1e-300)
-        longer = max(np.floor(log_left / np.log1p(-chance)), left)
-    total = 1
-    for j in range(begin, segments):
-        if j > begin:
-            counts[0, j], counts[1, j] = 0, 0
-        if longer <= 0:
-            return begin, j + 1, total
-        mean = min(pace * (edges[row, j + 1] - time), LARGEST_MEAN)
-        drawn = float(stream.poisson(mean))
-        more = int(min(drawn, longer))
-        both = int(min(drawn, left))
-        counts[0, j] += both
-        counts[1, j] += more - both
-        total += more
-        left -= both
-        longer -= more
-        time = edges[row, j + 1]
-    return begin, segments, total
-
-
-@_compiled
-def _walk(
-    stream: np.random.Generator,
-    time: float,
-    pace: float,
-    high: float,
-    low: float,
-    total: float,
-    begin: int,
-    edges: FloatArray,
-    row: int,
-    counts: IntArray,
-) -> tuple[int, int, int]:
-    """Walk from purchase to purchase until both have dropped out or the horizon ends."""
-    horizon = edges[row, edges.shape[1] - 1]
-    now, survived, kind = begin, 0, 0
-    while True:
-        place = stream.random() * (total + survived)
-        if place < high:
-            kind = 1
-        if place < low or (kind == 1 and low == high):
-            return begin, now + 1, survived + 1
-        survived += 1
-        time += stream.standard_exponential() / pace
-        if not time < horizon:
-            return begin, now + 1, survived
-        while time > edges[row, now + 1]:
-            now += 1
-            counts[0, now], counts[1, now] = 0, 0
-        counts[kind, now] += 1

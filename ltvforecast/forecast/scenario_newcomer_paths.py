@@ -14,29 +14,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ltvforecast.forecast.newcomer_paths import (
+from ltvforecast.forecast.newcomer_kernels import (
     MOST_SIMULATED,
-    Law,
-    Pairing,
-    Terms,
-    Timing,
-    _limit,
-    _longer,
-    _paired_level,
-    _quantile,
+    draw_nature,
+    eligible_until,
+    factor_for_rest,
+    longer,
+    newcomer_places,
+    scale_away,
 )
-from ltvforecast.forecast.scenario_kernel import _count_both
-from ltvforecast.forecast.simulate import (
-    MOST_NOVEL,
-    _compiled,
-    _draw_shares,
-    _eligible_part,
-    _novel_places,
-    _spend_level,
-    _split,
-    _thin,
-    _whole,
-)
+from ltvforecast.forecast.newcomer_records import Law, Pairing, Terms, Timing
+from ltvforecast.forecast.partner_kernels import MOST_NOVEL, draw_shares
+from ltvforecast.forecast.purchase_kernels import count_purchases, eligible_part, thin, whole
+from ltvforecast.formulas.compiling import compiled
 from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["BroughtPair", "Effect", "simulate_newcomer_pair"]
@@ -77,7 +67,7 @@ class Room(NamedTuple):
     parts: IntArray
 
 
-@_compiled
+@compiled
 def simulate_newcomer_pair(
     stream: np.random.Generator,
     side_stream: np.random.Generator,
@@ -162,36 +152,23 @@ def simulate_newcomer_pair(
                     )  # fmt: skip
             done = upto
         if total > drawn and worth > 0.0:
-            mean, seen_mean = expected[m] / total, worth / drawn
-            variance = max(square / drawn - seen_mean * seen_mean, 1e-12 * mean * mean)
-            rest = float(total - drawn)
-            rest_worth = stream.standard_gamma(rest * mean * mean / variance) * variance / mean
-            _enlarge(1.0 + rest_worth / worth, total / drawn, m, brought, away, before, used)
+            factor = factor_for_rest(stream, expected[m], worth, square, drawn, total)
+            _enlarge(factor, total / drawn, m, brought)
+            scale_away(factor, away, before, used)
     return away[:, :used]
 
 
-@_compiled
-def _enlarge(
-    money: float,
-    number: float,
-    m: int,
-    brought: BroughtPair,
-    away: IntArray,
-    begin: int,
-    end: int,
-) -> None:
+@compiled
+def _enlarge(money: float, number: float, m: int, brought: BroughtPair) -> None:
     """Let those who were simulated stand for all of the draw, in both futures alike."""
     for future in range(2):
         for j in range(brought.revenue.shape[2]):
             for values in (brought.revenue, brought.first_revenue, brought.eligible):
-                values[future, m, j] = _whole(money * values[future, m, j])
-            brought.customers[future, m, j] = _whole(number * brought.customers[future, m, j])
-    for k in range(begin, end):
-        away[3, k] = _whole(money * away[3, k])
-        away[4, k] = _whole(money * away[4, k])
+                values[future, m, j] = whole(money * values[future, m, j])
+            brought.customers[future, m, j] = whole(number * brought.customers[future, m, j])
 
 
-@_compiled
+@compiled
 def _one(
     stream: np.random.Generator,
     side_stream: np.random.Generator,
@@ -219,15 +196,7 @@ def _one(
     birth = edges[row, k] + when * (edges[row, k + 1] - edges[row, k])
     alpha, p, zero = law.alpha[m], law.p[m], law.zero_share[m]
     least = p * law.v[m] / terms.highest_spend
-    pace = 0.0
-    if len(pairing.rho) > 0:
-        score = stream.standard_normal()
-        pace = np.exp(_quantile(pairing.log_rate, m, score)) / alpha
-        level = _paired_level(stream, pairing.log_spend, m, pairing.rho[m], score, least)
-        gap = stream.standard_exponential() / pace
-    else:
-        level = _spend_level(stream, law.q[m], least)
-        gap = alpha * np.expm1(-np.log1p(-stream.random()) / law.r[m])
+    level, gap, pace = draw_nature(stream, pairing, m, law.r[m], alpha, law.q[m], least)
     scale = law.v[m] / (level * terms.quantum)
     amount = 0.0
     if zero <= 0.0 or stream.random() >= zero:
@@ -238,19 +207,18 @@ def _one(
     cuts = _cut_life(edges, row, k, birth, effect.purchase_rate, room)
     if not birth + gap < cuts[0, -1]:
         return away, used, one
-    if pace == 0.0:
+    if pace <= 0.0:
         pace = stream.standard_gamma(law.r[m] + 1.0) / (alpha + gap)
-    begin, end, number = _count_both(
+    begin, end, number = count_purchases(
         stream, birth + gap, pace, pace, law.a[m], law.b[m], effect.dropout,
         cuts, 0, room.counts,
     )  # fmt: skip
     if terms.novelty > 0.0:
-        _draw_shares(stream, room.shares[0], terms.concentration, number, room.shares[1])
+        draw_shares(stream, room.shares[0], terms.concentration, number, room.shares[1])
         room.reach[0] = -1.0
     limit, share = -1, 0.0
     if terms.eligible_days >= 0.0:
-        start = timing.days[k] + when * (timing.days[k + 1] - timing.days[k])
-        limit, share = _limit(timing.days, k, start, start + terms.eligible_days)
+        limit, share = eligible_until(timing.days, k, when, terms.eligible_days)
     for s in range(2 * begin, 2 * end):
         count, extra = room.counts[s % 2, s // 2], s % 2 == 1
         piece_now, piece_then = room.periods[0, s // 2], room.periods[1, s // 2]
@@ -268,7 +236,7 @@ def _one(
     return away, used, one
 
 
-@_compiled
+@compiled
 def _arrive(
     amount: float,
     m: int,
@@ -284,7 +252,7 @@ def _arrive(
     for future in range(first, last + 1):
         brought.customers[future, m, j] += 1
         if amount > 0.0:
-            money = max(_whole(amount * (order_value if future == 1 else 1.0)), 1)
+            money = max(whole(amount * (order_value if future == 1 else 1.0)), 1)
             brought.first_revenue[future, m, j] += money
             brought.revenue[future, m, j] += money
             if eligible_days >= 0.0:
@@ -293,7 +261,7 @@ def _arrive(
     return one
 
 
-@_compiled
+@compiled
 def _cut_life(
     edges: FloatArray, row: int, k: int, birth: float, rate: float, room: Room
 ) -> FloatArray:
@@ -321,7 +289,7 @@ def _cut_life(
     return room.cuts[:, : segments + 1]
 
 
-@_compiled
+@compiled
 def _bring(
     stream: np.random.Generator,
     side_stream: np.random.Generator,
@@ -343,17 +311,12 @@ def _bring(
     used: int,
 ) -> tuple[IntArray, int, float]:
     """Share later purchases out, draw what they are worth, and add it up; -1 is no piece."""
-    visits, places, one = room.visits, 1, 0.0
-    visits[0, 0], visits[1, 0] = terms.partner, count
-    if terms.novelty > 0.0:
-        _split(stream, count, room.shares[1], room.parts)
-        visits[1, 0] = room.parts[0]
-        places = _novel_places(
-            stream, room.parts[1], terms.concentration * terms.novelty, room.novel, room.reach,
-            terms.programme, visits, places,
-        )  # fmt: skip
+    visits, one = room.visits, 0.0
+    places = newcomer_places(
+        stream, count, terms, room.shares[1], room.parts, room.novel, room.reach, visits
+    )
     for n in range(places):
-        paid = _thin(stream, visits[1, n], zero)
+        paid = thin(stream, visits[1, n], zero)
         if paid == 0:
             continue
         amount = stream.standard_gamma(p * paid) * scale
@@ -362,20 +325,20 @@ def _bring(
             piece = now if future == 0 else then
             if piece < 0:
                 continue
-            money = max(_whole(amount * (order_value if future == 1 else 1.0)), 1)
+            money = max(whole(amount * (order_value if future == 1 else 1.0)), 1)
             one += money if future == 0 else 0
             part = money if piece < limit else 0
             if piece == limit and future == 1 and before >= 0.0 and now == then:
                 part = int(np.rint(before * money))
             elif piece == limit:
-                part = _eligible_part(side_stream, money, paid, p, share)
+                part = eligible_part(side_stream, money, paid, p, share)
                 before = part / money
             if visits[0, n] == terms.partner:
                 brought.revenue[future, m, timing.target[piece]] += money
                 brought.eligible[future, m, timing.target[piece]] += part
                 continue
             if used == away.shape[1]:
-                away = _longer(away)
+                away = longer(away)
             away[0, used], away[1, used] = visits[0, n], m
             away[2, used] = 2 * timing.target[piece] + future
             away[3, used], away[4, used] = money, part

@@ -10,27 +10,24 @@ import numpy as np
 
 from ltvforecast.engines.local import available_workers, run_blocks
 from ltvforecast.errors import ForecastError
-from ltvforecast.forecast.exposure import forecast_clock
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.horizon import Periods
-from ltvforecast.forecast.new_customers import AcquisitionPlan, acquire, plan_acquisition
-from ltvforecast.forecast.newcomer_parameters import NewcomerParameters, newcomer_parameters
-from ltvforecast.forecast.newcomer_paths import Law, Pairing, Terms, Timing
-from ltvforecast.forecast.newcomer_value import PairedSpend, paired_spend
-from ltvforecast.forecast.newcomers import (
-    _SIDE_STREAM,
-    _VALUE_STREAM,
-    _Arrays,
-    _stream,
-    expected_worth,
-    later_purchases,
-    why_no_newcomers,
+from ltvforecast.forecast.large_arrays import LargeArrays
+from ltvforecast.forecast.new_customers import acquire, plan_acquisition
+from ltvforecast.forecast.newcomer_setting import (
+    SIDE_STREAM,
+    VALUE_STREAM,
+    NewcomerSetting,
+    newcomer_setting,
 )
+from ltvforecast.forecast.newcomer_value import expected_worth
+from ltvforecast.forecast.newcomers import why_no_newcomers
 from ltvforecast.forecast.scenario_newcomer_paths import (
     BroughtPair,
     Effect,
     simulate_newcomer_pair,
 )
-from ltvforecast.types import FittedModel, FloatArray, IntArray
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["NewcomerPair", "simulate_newcomer_futures"]
 
@@ -62,15 +59,10 @@ class _Stage:
     """What all partners share."""
 
     names: tuple[str, ...]
-    plan: AcquisitionPlan
-    parameters: NewcomerParameters
-    timing: Timing
-    terms: Terms
+    setting: NewcomerSetting
     effect: Effect
     concerned: IntArray
     eligible_days: FloatArray | None
-    pairing: Pairing | None
-    paired: PairedSpend | None
     result: NewcomerPair
     size: FloatArray
     lock: threading.Lock
@@ -117,11 +109,21 @@ def simulate_newcomer_futures(
     fit = model.acquisition
     if why_no_newcomers(model) or fit is None:
         return None
-    plan = plan_acquisition(fit, periods.edges_days, seed=seed, draws=draws)
+    setting = newcomer_setting(
+        model,
+        plan_acquisition(fit, periods.edges_days, seed=seed, draws=draws),
+        periods=periods,
+        draws=draws,
+        quantum=quantum,
+    )
     stage = _stage(
-        model, plan, periods=periods, draws=draws, quantum=quantum, effect=effect,
-        concerned=concerned, eligible_days=eligible_days,
-    )  # fmt: skip
+        model.summary.partner_ids,
+        setting,
+        shape=(draws, len(periods)),
+        effect=effect,
+        concerned=concerned,
+        eligible_days=eligible_days,
+    )
     partners = range(len(model.summary.partner_ids))
     threads = min(available_workers(), MAX_WORKERS) if workers is None else workers
     run_blocks(
@@ -141,81 +143,53 @@ def simulate_newcomer_futures(
 
 
 def _stage(
-    model: FittedModel,
-    plan: AcquisitionPlan,
+    names: tuple[str, ...],
+    setting: NewcomerSetting,
     *,
-    periods: Periods,
-    draws: int,
-    quantum: float,
+    shape: tuple[int, int],
     effect: Effect,
     concerned: IntArray,
     eligible_days: FloatArray | None,
 ) -> _Stage:
-    summary = model.summary
-    inner = Periods(starts=periods.starts, ends=periods.ends, edges_days=plan.days)
-    clock, _ = forecast_clock(model, inner, draws=draws, discount=0.0)
-    parameters = newcomer_parameters(model, draws, seed=plan.seed)
-    programme = np.cumsum(summary.programme_share, dtype=np.float64)
-    arrays = _Arrays(
-        (len(summary.partner_ids), draws, len(periods)), 6 if eligible_days is None else 8
-    )
+    arrays = LargeArrays((len(names), *shape), 6 if eligible_days is None else 8)
     return _Stage(
-        names=summary.partner_ids,
-        plan=plan,
-        parameters=parameters,
-        timing=Timing(clock.edges, plan.days, plan.target),
-        terms=Terms(
-            0,
-            programme / programme[-1],
-            float(summary.allocation.novelty),
-            float(summary.allocation.concentration),
-            quantum,
-            parameters.highest_spend,
-            -1.0,
-        ),
+        names=names,
+        setting=setting,
         effect=effect,
         concerned=concerned,
         eligible_days=eligible_days,
-        pairing=parameters.pairing(parameters.law(0)) if parameters.shared_shapes else None,
-        paired=paired_spend(parameters),
         result=NewcomerPair(
             revenue=(arrays.new(), arrays.new()),
             first_revenue=(arrays.new(), arrays.new()),
             customers=(arrays.new(), arrays.new()),
             eligible=None if eligible_days is None else (arrays.new(), arrays.new()),
         ),
-        size=np.zeros(draws),
+        size=np.zeros(shape[0]),
         lock=threading.Lock(),
     )
 
 
 def _simulate_partner(stage: _Stage, place: int) -> None:
-    name = stage.names[place]
-    if name not in stage.plan.rows:
+    name, setting = stage.names[place], stage.setting
+    if name not in setting.plan.rows:
         return
-    came = acquire(stage.plan, name)
-    law: Law = stage.parameters.law(place if stage.parameters.groups > 1 else 0)
+    came = acquire(setting.plan, name)
+    law, later, pairing = setting.of(place)
     result = stage.result
     shape = (2, *result.revenue[0].shape[1:])
     days = -1.0 if stage.eligible_days is None else float(stage.eligible_days[place])
     brought = BroughtPair(*(np.zeros(shape, dtype=np.int64) for _ in range(4)))
     away = simulate_newcomer_pair(
-        _stream(stage.plan.seed, _VALUE_STREAM, name),
-        _stream(stage.plan.seed, _SIDE_STREAM, name),
-        _stream(stage.plan.seed, _WHO_STREAM, name),
+        setting.stream(VALUE_STREAM, name),
+        setting.stream(SIDE_STREAM, name),
+        setting.stream(_WHO_STREAM, name),
         came.counts.astype(np.int64),
         came.lived,
-        expected_worth(
-            came.counts,
-            law,
-            later_purchases(law, stage.timing, stage.paired),
-            highest_spend=stage.terms.highest_spend,
-            quantum=stage.terms.quantum,
-        ),
+        expected_worth(came.counts, law, later, setting.terms),
         law,
-        stage.timing,
-        stage.parameters.pairing(law) if stage.pairing is None else stage.pairing,
-        stage.terms._replace(partner=place, eligible_days=days),
+        setting.timing,
+        pairing,
+        setting.terms._replace(partner=place, eligible_days=days),
         stage.effect if stage.concerned[place] == 1 else _UNCHANGED,
         brought,
     )

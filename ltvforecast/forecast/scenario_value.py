@@ -8,18 +8,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from ltvforecast.economics_types import Economics, PartnerTerms, Terms
 from ltvforecast.errors import ConfigError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.blocks import Programme
 from ltvforecast.forecast.economics import PartnerCash, value_partners
+from ltvforecast.forecast.exposure import first_months
 from ltvforecast.forecast.horizon import DAYS_PER_MONTH, Periods, split_periods
 from ltvforecast.forecast.layers import (
     LayeredDraws,
-    choose_estimate,
-    layer_draws,
-    recent_revenue,
+    layered_draws,
 )
 from ltvforecast.forecast.parameters import choose_draws
 from ltvforecast.forecast.prepare import prepare_programme
@@ -30,8 +29,8 @@ from ltvforecast.forecast.scenario_newcomer_paths import Effect
 from ltvforecast.forecast.scenario_newcomers import NewcomerPair, simulate_newcomer_futures
 from ltvforecast.forecast.term_checks import check_terms
 from ltvforecast.forecast.terms import resolve_terms, take_terms
-from ltvforecast.formulas.clock import DAYS_PER_UNIT
-from ltvforecast.types import CustomerSummary, FittedModel, FloatArray, ForecastSpec, IntArray
+from ltvforecast.forecast_types import ForecastSpec
+from ltvforecast.types import FloatArray, IntArray
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -124,7 +123,10 @@ def prepare_case(
     ).partners
     plain = Economics(discount_rate=spec.economics.discount_rate)
     programme, order = prepare_programme(
-        model, replace(spec, economics=plain), periods, eligible_until=_first_months(summary, base)
+        model,
+        replace(spec, economics=plain),
+        periods,
+        eligible_until=first_months(summary, base.commission_months),
     )
     touched = np.isin(np.array(summary.partner_ids, dtype=object), list(concerned))
     home = summary.customers["partner_id"].isin(concerned).to_numpy()[order]
@@ -141,15 +143,6 @@ def prepare_case(
         workers=workers,
         progress=progress,
     )
-
-
-def _first_months(summary: CustomerSummary, terms: PartnerTerms) -> FloatArray | None:
-    """Days until which each customer's purchases earn commission, if that ends for anybody."""
-    if not np.isfinite(terms.commission_months).any():
-        return None
-    home = pd.Index(summary.partner_ids).get_indexer(pd.Index(summary.customers["partner_id"]))
-    age = summary.customers["T"].to_numpy(np.float64) * DAYS_PER_UNIT[summary.time_unit]
-    return np.asarray(terms.commission_months[home] * DAYS_PER_MONTH - age)
 
 
 def _check_retention(
@@ -234,7 +227,7 @@ def value_both(case: Case, change: Change) -> Valued:
         progress=case.progress,
     ) as totals:
         quantum = case.programme.money_quantum
-        layered = _layered(case.model, case.spec, _by_draw(totals.base, quantum))
+        layered = layered_draws(case.model, case.spec, _by_draw(totals.base, quantum))
         result = Valued(**{name: np.empty((draws, partners)) for name in Valued.__slots__})
         flows = _Flows(totals=totals, newcomers=newcomers, quantum=quantum, layered=layered)
         step = max(1, CHUNK // (draws * len(case.periods)))
@@ -338,24 +331,6 @@ def _add_values(result: Valued, case: Case, where: slice, flows: _Flows) -> None
         target[:, where] = cash.existing_revenue.sum(axis=2)
         if cash.new_revenue is not None:
             target[:, where] += cash.new_revenue.sum(axis=2)
-
-
-def _layered(model: FittedModel, spec: ForecastSpec, revenue: FloatArray) -> LayeredDraws | None:
-    if model.layers is None or not spec.layers:
-        return None
-    summary, days = model.summary, spec.horizon.days
-    estimate = choose_estimate(model.layers, days)
-    recent = recent_revenue(
-        summary.history, summary.partner_ids, as_of=summary.as_of, days=days, estimate=estimate
-    )
-    return layer_draws(
-        revenue,
-        estimate=estimate,
-        recent=recent,
-        customers=summary.partner_customers,
-        names=spec.layers,
-        seed=spec.seed,
-    )
 
 
 def _by_draw(revenue: IntArray, quantum: float) -> FloatArray:

@@ -29,12 +29,26 @@ Sinica 4(2), 639-650.
 from __future__ import annotations
 
 # ruff: noqa: PLR0917 - compiled functions are called by position
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-import numba
 import numpy as np
 
+from ltvforecast.forecast.partner_kernels import (
+    MOST_NOVEL,
+    draw_shares,
+    known_places,
+    mean_shares,
+    most_cells,
+    novel_places,
+    split,
+)
+from ltvforecast.forecast.purchase_kernels import (
+    count_purchases,
+    draw_spend_level,
+    eligible_part,
+    first_time,
+    own_draws,
+    thin,
+    whole,
+)
 from ltvforecast.forecast.records import (
     Clock,
     Customers,
@@ -44,29 +58,13 @@ from ltvforecast.forecast.records import (
     Paths,
     Totals,
 )
+from ltvforecast.formulas.compiling import compiled
 from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["add_expected", "interpolate", "simulate_customers"]
 
-LARGEST_MEAN = 1e12
-"""Cap on a period's Poisson mean; only absurd parameter draws ever meet it."""
-LARGEST_QUANTA = 4e18
-"""Cap on one amount in quanta; the programme total is checked against a lower bound."""
-MOST_NOVEL = 24
-"""Partners a customer's novelty can keep coming back to in one draw; at the concentrations met
-in data (below 2) they hold all but a millionth of it, and what is left goes anywhere."""
-SMALLEST_NOVEL = 1e-6
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def _compiled(function: Function) -> Function:
-    """Compile, keep the machine code beside the source, and run without the interpreter lock."""
-    compiled: Function = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
-    return compiled
-
-
-@_compiled
+@compiled
 def interpolate(
     table: FloatArray,
     row_start: IntArray,
@@ -98,7 +96,7 @@ def interpolate(
     return result
 
 
-@_compiled
+@compiled
 def add_expected(
     to: Destinations,
     first: int,
@@ -129,19 +127,14 @@ def add_expected(
                 partner, weight = to.partner[cell], (1.0 - to.novelty) * to.weight[cell]
             if weight > 0:
                 for m in range(revenue.shape[1]):
-                    totals.expected_revenue[partner, m] += _whole(weight * revenue[i, m])
-                    totals.expected_discounted[partner, m] += _whole(weight * discounted[i, m])
+                    totals.expected_revenue[partner, m] += whole(weight * revenue[i, m])
+                    totals.expected_discounted[partner, m] += whole(weight * discounted[i, m])
         for m in range(revenue.shape[1]):
-            totals.expected_purchases[m] += _whole(purchases[i, m])
+            totals.expected_purchases[m] += whole(purchases[i, m])
             totals.size[1, m] += revenue[i, m]
 
 
-@_compiled
-def _whole(amount: float) -> int:
-    return int(np.rint(min(amount, LARGEST_QUANTA)))
-
-
-@_compiled
+@compiled
 def simulate_customers(
     stream: np.random.Generator,
     customers: Customers,
@@ -185,25 +178,19 @@ def simulate_customers(
         For what is eligible, so that the rest does not depend on whether that is asked for.
     """
     counted = len(eligible.period) > 0
-    most = 1
-    for i in range(first, first + len(customers.x)):
-        most = max(most, to.start[i + 1] - to.start[i] + 1)
-    counts = np.zeros(len(clock.factors), dtype=np.int64)
+    most = most_cells(to, first, len(customers.x))
+    counts = np.zeros((2, len(clock.factors)), dtype=np.int64)
     parts = np.zeros(most, dtype=np.int64)
     visits = np.zeros((2, most + MOST_NOVEL + 1 + len(to.programme)), dtype=np.int64)
     for i in range(len(customers.x)):
-        begin, end = to.start[first + i], to.start[first + i + 1]
-        base = np.empty(end - begin + 1)
-        for k in range(end - begin):
-            base[k] = (1.0 - to.novelty) * to.weight[begin + k]
-        base[end - begin] = to.novelty
+        base = mean_shares(to, first + i)
         _simulate_customer(
             stream,
             customers,
             i,
             (first + i) * paths.p_alive.shape[1],
-            _draws_of(draws, i),
-            to.partner[begin:end],
+            own_draws(draws, i),
+            to.partner[to.start[first + i] : to.start[first + i + 1]],
             base,
             to.programme,
             to.concentration,
@@ -221,22 +208,7 @@ def simulate_customers(
         )
 
 
-@_compiled
-def _draws_of(draws: Draws, i: int) -> Draws:
-    """Give one customer's parameters, each of shape (draw,)."""
-    return Draws(
-        draws.r[i if len(draws.r) > 1 else 0],
-        draws.alpha[i if len(draws.alpha) > 1 else 0],
-        draws.a[i if len(draws.a) > 1 else 0],
-        draws.b[i if len(draws.b) > 1 else 0],
-        draws.p[i if len(draws.p) > 1 else 0],
-        draws.q[i if len(draws.q) > 1 else 0],
-        draws.v[i if len(draws.v) > 1 else 0],
-        draws.zero_share[i if len(draws.zero_share) > 1 else 0],
-    )
-
-
-@_compiled
+@compiled
 def _simulate_customer(
     stream: np.random.Generator,
     customers: Customers,
@@ -281,16 +253,16 @@ def _simulate_customer(
         if uniform >= probability:
             continue
         shape, rate = draws.r[m] + x, draws.alpha[m] + T
-        time = _first_time(
-            uniform / probability, paths.p_buy[i, m], shape, rate, edges[m * own, -1]
-        )
-        begin, end, bought = _count_purchases(
+        time = first_time(uniform / probability, paths.p_buy[i, m], shape, rate, edges[m * own, -1])
+        shape, rate = shape + 1.0, rate + time
+        begin, end, bought = count_purchases(
             stream,
             time,
-            shape + 1.0,
-            rate + time,
+            stream.standard_gamma(shape) / rate,
+            shape / rate,
             draws.a[m],
             draws.b[m] + x,
+            1.0,
             edges,
             m * own,
             counts,
@@ -299,7 +271,7 @@ def _simulate_customer(
         totals.purchases[m] += bought
         totals.customers[m] += 1
         p, zero = draws.p[m], draws.zero_share[m]
-        level = _spend_level(
+        level = draw_spend_level(
             stream,
             p * customers.spend_n[i] + draws.q[m],
             p * (draws.v[m] + customers.spend_sum[i]) / highest_spend,
@@ -307,18 +279,18 @@ def _simulate_customer(
         scale = (draws.v[m] + customers.spend_sum[i]) / (level * quantum)
         scale *= paths.spend_factor[i, m]
         if not single:
-            _draw_shares(stream, base, concentration, bought, cumulative)
+            draw_shares(stream, base, concentration, bought, cumulative)
             reach[0] = -1.0
         for j in range(begin, end):
-            if counts[j] == 0:
+            if counts[0, j] == 0:
                 continue
             if single:
                 places = 1
-                visits[1, 0] = counts[j]
+                visits[1, 0] = counts[0, j]
             else:
-                _split(stream, counts[j], cumulative, parts)
-                places = _known_places(parts, partners, visits)
-                places = _novel_places(
+                split(stream, counts[0, j], cumulative, parts)
+                places = known_places(parts, partners, visits)
+                places = novel_places(
                     stream,
                     parts[-1],
                     concentration * base[-1],
@@ -333,262 +305,15 @@ def _simulate_customer(
                 if seen[partner] != tag + m + 1:
                     seen[partner] = tag + m + 1
                     active[partner, m] += 1
-                paid = _thin(stream, paid, zero)
+                paid = thin(stream, paid, zero)
                 if paid > 0:
                     amount = stream.standard_gamma(p * paid) * scale
-                    money = max(_whole(amount), 1)
+                    money = max(whole(amount), 1)
                     revenue[partner, m, j] += money
                     if j <= limit:
-                        totals.eligible[partner, m, j] += _eligible_part(
+                        totals.eligible[partner, m, j] += eligible_part(
                             side_stream, money, paid, p, share if j == limit else 1.0
                         )
                     totals.size[0, m] += amount
                     paths.revenue[i, m] += money
                     paths.discounted[i, m] += clock.factors[j] * money
-
-
-@_compiled
-def _eligible_part(
-    stream: np.random.Generator, money: int, paid: int, p: float, share: float
-) -> int:
-    """Draw how much of a period's money is from purchases before the customer's limit.
-
-    The purchases are spread evenly, so that a binomial number of them comes before the limit;
-    given their number, the share of gamma amounts in their sum is beta.
-    """
-    if share >= 1.0:
-        return money
-    before = int(stream.binomial(paid, share)) if share > 0.0 else 0
-    if before == 0:
-        return 0
-    if before == paid:
-        return money
-    part = float(stream.beta(p * before, p * (paid - before)))
-    if not 0.0 <= part <= 1.0:  # both shapes tiny
-        part = before / paid
-    return int(np.rint(money * part))
-
-
-@_compiled
-def _spend_level(stream: np.random.Generator, shape: float, least: float) -> float:
-    """Draw a gamma variable (shape > 1) that is at least ``least``, by rejection."""
-    if least <= shape:
-        while True:
-            level = float(stream.standard_gamma(shape))
-            if level >= least:
-                return level
-    slope = (shape - 1.0) / least  # below 1: an exponential tail from ``least`` on covers it
-    while True:
-        beyond = float(stream.standard_exponential()) / (1.0 - slope)
-        log_accept = (shape - 1.0) * np.log1p(beyond / least) - slope * beyond
-        if np.log(1.0 - stream.random()) <= log_accept:
-            return least + beyond
-
-
-@_compiled
-def _first_time(uniform: float, p_buy: float, shape: float, rate: float, horizon: float) -> float:
-    """Time of the first purchase, given that it falls in the horizon (inverse of Lomax)."""
-    inside = min(uniform, 1.0 - 1e-16) * p_buy
-    return min(float(rate * np.expm1(-np.log1p(-inside) / shape)), horizon)
-
-
-@_compiled
-def _count_purchases(
-    stream: np.random.Generator,
-    time: float,
-    shape: float,
-    rate: float,
-    a: float,
-    b: float,
-    edges: FloatArray,
-    row: int,
-    counts: IntArray,
-) -> tuple[int, int, int]:
-    """Count purchases by period, the first being at ``time``; ``row`` of the edges holds.
-
-    Returns the range of periods in which ``counts`` is filled in, and the sum.
-    """
-    periods = edges.shape[1] - 1
-    horizon = edges[row, periods]
-    begin, after = 0, periods
-    while after - begin > 1:
-        middle = (begin + after) // 2
-        if edges[row, middle] < time:
-            begin = middle
-        else:
-            after = middle
-    counts[begin] = 1
-    pace = stream.standard_gamma(shape) / rate
-    if shape / rate * (horizon - time) <= 10 + 2 * (periods - begin):
-        now = begin
-        survived = 0
-        while stream.random() * (a + b + survived) >= a:
-            survived += 1
-            time += stream.standard_exponential() / pace
-            if not time < horizon:
-                return begin, now + 1, survived
-            while time > edges[row, now + 1]:
-                now += 1
-                counts[now] = 0
-            counts[now] += 1
-        return begin, now + 1, survived + 1
-    dropout = min(max(stream.beta(a, b), 1e-300), 1.0 - 1e-16)
-    left = np.floor(np.log1p(-stream.random()) / np.log1p(-dropout))
-    total = 1
-    for j in range(begin, periods):
-        if j > begin:
-            counts[j] = 0
-        if left <= 0:
-            return begin, j + 1, total
-        mean = min(pace * (edges[row, j + 1] - time), LARGEST_MEAN)
-        more = int(min(float(stream.poisson(mean)), left))
-        counts[j] += more
-        total += more
-        left -= more
-        time = edges[row, j + 1]
-    return begin, periods, total
-
-
-@_compiled
-def _draw_shares(
-    stream: np.random.Generator,
-    base: FloatArray,
-    concentration: float,
-    purchases: int,
-    cumulative: FloatArray,
-) -> None:
-    """Fill in one Dirichlet draw, cumulated; for a single purchase its mean says the same."""
-    fixed = concentration == np.inf or purchases == 1
-    total = 0.0
-    for k in range(len(base)):
-        if fixed:
-            total += base[k]
-        elif base[k] > 0:
-            total += stream.standard_gamma(concentration * base[k])
-        cumulative[k] = total
-    if total <= 0.0:  # all shapes tiny: in the limit one cell takes all
-        place = stream.random()
-        for k in range(len(base)):
-            place -= base[k]
-            cumulative[k] = 1.0 if place < 0 or k == len(base) - 1 else 0.0
-        total = 1.0
-    for k in range(len(base)):
-        cumulative[k] /= total
-
-
-@_compiled
-def _split(
-    stream: np.random.Generator, count: int, cumulative: FloatArray, parts: IntArray
-) -> None:
-    """Split purchases over cells: one by one if few, by successive binomials if many."""
-    parts[:] = 0
-    last = len(parts) - 1
-    if count <= 10 * len(parts):
-        for _ in range(count):
-            uniform = stream.random()
-            k = 0
-            while k < last and uniform >= cumulative[k]:
-                k += 1
-            parts[k] += 1
-        return
-    left, taken = count, 0.0
-    for k in range(last):
-        mass = cumulative[k] - taken
-        if mass > 0:
-            chance = min(mass / (1.0 - taken), 1.0) if taken < 1.0 else 1.0
-            parts[k] = stream.binomial(left, chance)
-            left -= parts[k]
-            if left == 0:
-                return
-        taken = cumulative[k]
-    parts[last] = left
-
-
-@_compiled
-def _known_places(parts: IntArray, partners: IntArray, visits: IntArray) -> int:
-    """Fill in the purchases at partners the customer knows; give how many entries."""
-    places = 0
-    for k in range(len(parts) - 1):
-        if parts[k] > 0:
-            visits[0, places], visits[1, places] = partners[k], parts[k]
-            places += 1
-    return places
-
-
-@_compiled
-def _draw_novel(
-    stream: np.random.Generator,
-    concentration: float,
-    programme: FloatArray,
-    novel: IntArray,
-    reach: FloatArray,
-) -> None:
-    """Draw where this customer's novelty goes: a few partners, by stick-breaking (Sethuraman 1994).
-
-    The novelty share is a Dirichlet process over the programme, so that a customer who turns to a
-    new partner comes back to it. ``novel[0]`` are the partners, ``reach`` their cumulated shares;
-    what the last of them leaves is spread over the programme.
-    """
-    left = 1.0
-    for k in range(len(reach) - 1):
-        if left > SMALLEST_NOVEL and concentration < np.inf:
-            left *= np.exp(np.log(1.0 - stream.random()) / concentration)
-            novel[0, k] = _anywhere(stream, programme)
-        reach[k] = 1.0 - left
-    reach[-1] = 1.0
-
-
-@_compiled
-def _anywhere(stream: np.random.Generator, programme: FloatArray) -> int:
-    place = int(np.searchsorted(programme, stream.random(), side="right"))
-    return min(place, len(programme) - 1)
-
-
-@_compiled
-def _novel_places(
-    stream: np.random.Generator,
-    count: int,
-    concentration: float,
-    novel: IntArray,
-    reach: FloatArray,
-    programme: FloatArray,
-    visits: IntArray,
-    places: int,
-) -> int:
-    """Fill in the purchases that are novelty; give how many entries there are.
-
-    A negative ``reach[0]`` says that this draw's novel partners are still to be drawn.
-    """
-    if count == 0:
-        return places
-    if reach[0] < 0:
-        _draw_novel(stream, concentration, programme, novel, reach)
-    _split(stream, count, reach, novel[1])
-    last = len(reach) - 1
-    for k in range(last):
-        if novel[1, k] > 0:
-            visits[0, places], visits[1, places] = novel[0, k], novel[1, k]
-            places += 1
-    spread = novel[1, last]
-    if spread <= len(programme):
-        for _ in range(spread):
-            visits[0, places], visits[1, places] = _anywhere(stream, programme), 1
-            places += 1
-        return places
-    anywhere = np.zeros(len(programme), dtype=np.int64)
-    _split(stream, spread, programme, anywhere)
-    for partner in range(len(anywhere)):
-        if anywhere[partner] > 0:
-            visits[0, places], visits[1, places] = partner, anywhere[partner]
-            places += 1
-    return places
-
-
-@_compiled
-def _thin(stream: np.random.Generator, count: int, zero: float) -> int:
-    """Count the purchases worth something."""
-    if zero <= 0.0:
-        return count
-    if count == 1:
-        return 1 if stream.random() >= zero else 0
-    return int(stream.binomial(count, 1.0 - zero))

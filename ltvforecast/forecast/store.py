@@ -30,9 +30,9 @@ import pyarrow.parquet as pq
 import xarray as xr
 
 from ltvforecast.forecast.economics_file import economics_from_table, economics_record
+from ltvforecast.forecast_types import ForecastSpec, Horizon, PartnerForecast
 from ltvforecast.output import spreadsheet_safe
 from ltvforecast.sealed import FolderKind, damaged, index_record, read_index, sealed_folder
-from ltvforecast.types import ForecastSpec, Horizon, PartnerForecast
 
 __all__ = ["FORMAT_VERSION", "load_forecast", "save_forecast"]
 

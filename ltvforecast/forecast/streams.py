@@ -1,4 +1,4 @@
-"""Random streams that belong to customers, so that blocks and workers change nothing.
+"""Random streams that belong to customers and partners: blocks and workers change nothing.
 
 Every customer falls into one of 4,096 buckets by a hash of its id. A bucket has its own random
 stream and its customers are simulated in the order of their ids: whatever the blocks (whole
@@ -19,6 +19,7 @@ __all__ = [
     "BUCKETS",
     "BucketOrder",
     "bucket_blocks",
+    "open_named_stream",
     "open_side_stream",
     "open_stream",
     "order_by_bucket",
@@ -76,8 +77,12 @@ def order_by_bucket(customer_ids: Sequence[str]) -> BucketOrder:
 
 
 def _bucket(customer_id: str) -> int:
-    name = customer_id.encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big") % BUCKETS
+    return _key(customer_id) % BUCKETS
+
+
+def _key(name: str) -> int:
+    text = name.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
 
 
 def bucket_blocks(start: IntArray, block_size: int) -> list[range]:
@@ -128,7 +133,31 @@ def open_stream(seed: int, bucket: int) -> np.random.Generator:
     >>> open_stream(7, 3).random() == open_stream(7, 3).random() != open_stream(7, 4).random()
     True
     """
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, bucket])))
+    return _open(seed, bucket)
+
+
+def open_named_stream(seed: int, *purpose: int, name: str) -> np.random.Generator:
+    """Open the random stream of a partner, or of whatever else has a name.
+
+    Parameters
+    ----------
+    seed : int
+        Not negative.
+    *purpose : int
+        Streams of one name for different purposes are independent. The first is above any bucket.
+    name : str
+
+    Returns
+    -------
+    numpy.random.Generator
+
+    Examples
+    --------
+    >>> one = open_named_stream(7, 5000, name="north").random()
+    >>> bool(one == open_named_stream(7, 5000, name="south").random())
+    False
+    """
+    return _open(seed, *purpose, _key(name))
 
 
 def open_side_stream(seed: int, bucket: int) -> np.random.Generator:
@@ -149,4 +178,8 @@ def open_side_stream(seed: int, bucket: int) -> np.random.Generator:
     >>> bool(open_side_stream(7, 3).random() == open_stream(7, 3).random())
     False
     """
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, bucket, _SIDE])))
+    return _open(seed, bucket, _SIDE)
+
+
+def _open(*keys: int) -> np.random.Generator:
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(keys)))

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from ltvforecast.economics_types import PartnerTerms
+from ltvforecast.economics_types import Economics, PartnerTerms
 from ltvforecast.forecast.horizon import DAYS_PER_YEAR
 from ltvforecast.forecast.term_checks import check_economics
-from ltvforecast.types import Economics, FloatArray
+from ltvforecast.types import FloatArray
 
 __all__ = [
     "check_economics",

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.horizon import Periods
 from ltvforecast.forecast.prepare import prepare_programme
 from ltvforecast.forecast.totals import simulated_totals
-from ltvforecast.types import FittedModel, FloatArray, ForecastSpec, Horizon
+from ltvforecast.forecast_types import ForecastSpec, Horizon
+from ltvforecast.types import FloatArray
 
 __all__ = ["simulate_windows"]
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ltvforecast.check_types import FitCheck, FitChecks, Verdict
 from ltvforecast.cli.lines import check_lines, forecast_lines
 from ltvforecast.economics_types import Economics, Terms
-from ltvforecast.types import FitCheck, FitChecks, Verdict
 from tests.report.made_forecast import make_forecast
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from ltvforecast.cli.lines import forecast_lines
 from ltvforecast.cli.recruit_lines import lead_lines, partner_lines, ranking_lines
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.lead_value import lead_value
 from ltvforecast.forecast.recruiting import predict_new_partner, rank_segments
-from ltvforecast.types import FittedModel
 from tests.forecast.made_recruits import made_recruits
 from tests.report.made_forecast import make_forecast
 

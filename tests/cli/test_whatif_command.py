@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from ltvforecast.cli import main
+from ltvforecast.economics_types import Economics
 from ltvforecast.fitting.store import save_model
 from ltvforecast.forecast.predict import predict
 from ltvforecast.forecast.store import save_forecast
-from ltvforecast.types import Economics
 from tests.forecast.made_model import CDNOW, made_cohort, made_model, made_summary
 
 

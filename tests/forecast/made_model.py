@@ -8,18 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ltvforecast.types import (
-    Account,
-    Allocation,
-    CustomerSummary,
-    Diagnostics,
-    FitSettings,
-    FittedModel,
-    FloatArray,
-    PurchaseFit,
-    SpendFit,
-    TimeUnit,
-)
+from ltvforecast.fit_types import Diagnostics, FitSettings, FittedModel, PurchaseFit, SpendFit
+from ltvforecast.transaction_types import Account, Allocation, CustomerSummary
+from ltvforecast.types import FloatArray, TimeUnit
 
 AS_OF = dt.date(2025, 12, 31)
 AS_OF_DAY = (AS_OF - dt.date(1970, 1, 1)).days

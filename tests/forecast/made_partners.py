@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ltvforecast.covariate_types import CovariateEffects
-from ltvforecast.types import FittedModel, FloatArray
+from ltvforecast.fit_types import FittedModel
+from ltvforecast.types import FloatArray
 from tests.forecast.made_model import CDNOW, made_cohort, made_model, made_summary
 
 # two kinds of partners: the second's customers buy twice as often, stay longer and spend less

@@ -10,8 +10,9 @@ import pandas as pd
 
 from ltvforecast.acquisition_types import AcquisitionFit
 from ltvforecast.covariate_types import CategoryCoding, CovariateEffects
+from ltvforecast.fit_types import Diagnostics, FittedModel
 from ltvforecast.partner_types import PartnerPooling
-from ltvforecast.types import Diagnostics, FittedModel, FloatArray
+from ltvforecast.types import FloatArray
 from tests.forecast.made_acquisitions import made_acquisitions
 from tests.forecast.made_model import (
     AS_OF,

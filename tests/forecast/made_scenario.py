@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from ltvforecast.acquisition_types import AcquisitionCounts, AcquisitionFit
-from ltvforecast.types import Allocation, Diagnostics, FittedModel
+from ltvforecast.fit_types import Diagnostics, FittedModel
+from ltvforecast.transaction_types import Allocation
 from tests.forecast.made_model import AS_OF, CDNOW, made_cohort, made_model, made_summary
 
 MONTHS = 24

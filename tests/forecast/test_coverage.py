@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from ltvforecast.forecast.predict import predict
-from ltvforecast.types import CustomerSummary, FloatArray
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import FloatArray
 from tests.forecast.made_model import made_customers, made_summary
 
 PROGRAMMES = 60

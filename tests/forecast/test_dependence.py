@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ltvforecast.fit_types import Dependence, FittedModel
 from ltvforecast.forecast.dependence import tabulate_factors
 from ltvforecast.forecast.predict import predict
 from ltvforecast.forecast.records import Customers
+from ltvforecast.forecast_types import PartnerForecast
 from ltvforecast.formulas import bgnbd, gamma_gamma
-from ltvforecast.types import Dependence, FittedModel, FloatArray, PartnerForecast
+from ltvforecast.types import FloatArray
 from tests.forecast.made_dependence import TRUTH, dependent_cohort
 from tests.forecast.made_model import CDNOW, made_cohort, made_model, made_summary
 

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from ltvforecast.errors import ForecastError
+from ltvforecast.fit_types import Calendar, FittedModel
 from ltvforecast.forecast.exposure import eligible_periods
 from ltvforecast.forecast.horizon import Periods, parse_horizon, split_periods
 from ltvforecast.forecast.predict import simulated_totals
 from ltvforecast.forecast.prepare import prepare_programme
 from ltvforecast.forecast.records import Eligible, Totals
-from ltvforecast.types import Calendar, FittedModel, FloatArray, ForecastSpec
+from ltvforecast.forecast_types import ForecastSpec
+from ltvforecast.types import FloatArray
 from tests.forecast.made_model import AS_OF
 from tests.forecast.made_partners import two_partners
 from tests.forecast.test_simulate import COUNTED, PURCHASE, simulate_one, z_of_mean

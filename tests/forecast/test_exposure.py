@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ltvforecast.economics_types import Economics
 from ltvforecast.errors import ForecastError
+from ltvforecast.fit_types import Calendar, FittedModel
 from ltvforecast.forecast.exposure import forecast_clock
 from ltvforecast.forecast.horizon import parse_horizon, split_periods
 from ltvforecast.forecast.predict import predict
 from ltvforecast.formulas.clock import normalised
-from ltvforecast.types import Calendar, Economics, FittedModel
 from tests.forecast.made_model import AS_OF, CDNOW, made_cohort, made_model, made_summary
 
 SEASON = normalised(np.exp(np.cos(2.0 * np.pi * np.arange(12) / 12)))

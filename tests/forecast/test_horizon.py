@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ltvforecast.errors import ConfigError
 from ltvforecast.forecast.horizon import parse_horizon, split_periods
-from ltvforecast.types import Horizon
+from ltvforecast.forecast_types import Horizon
 
 AS_OF = dt.date(2025, 12, 31)
 

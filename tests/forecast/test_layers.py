@@ -21,7 +21,7 @@ from ltvforecast.forecast.layers import (
     recent_revenue,
     unlearnt,
 )
-from ltvforecast.types import LayerEstimate, Layers
+from ltvforecast.layer_types import LayerEstimate, Layers
 
 AS_OF = dt.date(2025, 12, 31)
 END = (AS_OF - dt.date(1970, 1, 1)).days

@@ -7,9 +7,9 @@ import pytest
 
 from ltvforecast.economics_types import Economics, Terms
 from ltvforecast.errors import ConfigError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.lead_value import LeadValue, lead_value
 from ltvforecast.forecast.newcomer_value import expected_new_customer_value
-from ltvforecast.types import FittedModel
 from tests.forecast.made_model import CDNOW
 from tests.forecast.made_partners import by_group
 from tests.forecast.made_recruits import made_recruits

@@ -9,9 +9,10 @@ import pytest
 
 from ltvforecast.acquisition_types import AcquisitionFit
 from ltvforecast.errors import ForecastError
+from ltvforecast.fit_types import Diagnostics
 from ltvforecast.fitting.acquisition import fit_acquisition
 from ltvforecast.forecast.new_customers import predict_new_customers
-from ltvforecast.types import Diagnostics, FloatArray
+from ltvforecast.types import FloatArray
 from tests.forecast.made_acquisitions import MadeAcquisitions, made_acquisitions
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from ltvforecast.errors import ForecastError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.newcomer_parameters import newcomer_parameters
 from ltvforecast.forecast.newcomer_value import expected_new_customer_value, expected_repeats
 from ltvforecast.formulas.bgnbd import expected_purchases
-from ltvforecast.types import FittedModel
 from tests.forecast.made_model import CDNOW, made_customers, made_model, made_summary
 from tests.forecast.made_newcomers import purchases
 

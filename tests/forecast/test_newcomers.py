@@ -13,11 +13,13 @@ from ltvforecast.data.datasets import load_cdnow_sample, load_complete_journey
 from ltvforecast.data.summary import summarize
 from ltvforecast.data.transactions import read_transactions
 from ltvforecast.errors import ForecastError
+from ltvforecast.fit_types import Calendar, Dependence, Diagnostics, FittedModel
 from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.programme_acquisition import acquisition_counts
 from ltvforecast.forecast.horizon import Periods, parse_horizon, split_periods
 from ltvforecast.forecast.newcomers import Newcomers, simulate_newcomers, why_no_newcomers
-from ltvforecast.types import Allocation, Calendar, Dependence, Diagnostics, FittedModel, Horizon
+from ltvforecast.forecast_types import Horizon
+from ltvforecast.transaction_types import Allocation
 from tests.forecast.made_acquisitions import made_acquisitions
 from tests.forecast.made_model import (
     AS_OF,

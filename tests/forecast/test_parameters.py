@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from ltvforecast.errors import ForecastError
+from ltvforecast.fit_types import Dependence, FittedModel
 from ltvforecast.forecast.parameters import choose_draws, customer_parameters, typical_parameters
 from ltvforecast.forecast.predict import predict
 from ltvforecast.forecast.windows import simulate_windows
-from ltvforecast.types import Dependence, FittedModel, PartnerForecast
+from ltvforecast.forecast_types import PartnerForecast
 from tests.forecast.made_partners import (
     as_partner,
     by_group,

@@ -19,7 +19,8 @@ from ltvforecast.forecast.records import new_totals
 from ltvforecast.forecast.roll_up import RollUp, programme_of, roll_up
 from ltvforecast.forecast.terms import resolve_terms
 from ltvforecast.forecast.value import daily_discount, period_factors
-from ltvforecast.types import CustomerSummary, ForecastSpec, Horizon
+from ltvforecast.forecast_types import ForecastSpec, Horizon
+from ltvforecast.transaction_types import CustomerSummary
 from tests.forecast.made_model import AS_OF_DAY, made_customers, made_model, made_summary
 
 SPEC = ForecastSpec(

@@ -11,18 +11,14 @@ import pytest
 import xarray as xr
 from scipy.special import gammaincc
 
+from ltvforecast.economics_types import Economics
 from ltvforecast.errors import ConfigError, ForecastError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast import totals as totals_module
 from ltvforecast.forecast.predict import predict
+from ltvforecast.forecast_types import Horizon, PartnerForecast
 from ltvforecast.formulas import bgnbd, gamma_gamma
-from ltvforecast.types import (
-    Allocation,
-    CustomerSummary,
-    Economics,
-    FittedModel,
-    Horizon,
-    PartnerForecast,
-)
+from ltvforecast.transaction_types import Allocation, CustomerSummary
 from tests.forecast.made_model import CDNOW, made_cohort, made_customers, made_model, made_summary
 
 TERMS = Economics(margin=0.8, commission=0.15, discount_rate=0.12)
@@ -445,9 +441,9 @@ def test_draws_that_disagree_with_the_closed_form_are_refused(
 ) -> None:
     from ltvforecast.forecast import blocks
 
-    true = blocks._probabilities
+    true = blocks.probabilities
     monkeypatch.setattr(
-        blocks, "_probabilities", lambda *known: (true(*known)[0], 0.5 * true(*known)[1])
+        blocks, "probabilities", lambda *known: (true(*known)[0], 0.5 * true(*known)[1])
     )
     with pytest.raises(ForecastError, match="disagree"):
         predict(model, horizon="12mo", draws=200, workers=1)

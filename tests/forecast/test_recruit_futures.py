@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.horizon import Periods, parse_horizon, split_periods
 from ltvforecast.forecast.newcomer_value import expected_new_customer_value
 from ltvforecast.forecast.recruit_futures import (
@@ -14,7 +15,7 @@ from ltvforecast.forecast.recruit_futures import (
     simulate_partner,
 )
 from ltvforecast.forecast.recruit_parameters import likeness
-from ltvforecast.types import FittedModel, FloatArray
+from ltvforecast.types import FloatArray
 from tests.forecast.made_model import AS_OF
 from tests.forecast.made_recruits import LAW, made_recruits
 

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 from ltvforecast.economics_types import Economics, Terms
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.predict import predict
 from ltvforecast.forecast.recruit_table import NEW_PARTNER, new_partner_terms, recruit_words
 from ltvforecast.forecast.recruiting import predict_new_partner, rank_segments
 from ltvforecast.forecast.store import load_forecast, save_forecast
-from ltvforecast.types import FittedModel, PartnerForecast
+from ltvforecast.forecast_types import PartnerForecast
 from tests.forecast.made_recruits import made_recruits
 
 TERMS = Economics(margin=0.5, by_partner={"=late": Terms(acquisition_cost=50.0)})

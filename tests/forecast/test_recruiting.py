@@ -12,13 +12,15 @@ from ltvforecast.data.summary import summarize
 from ltvforecast.data.transactions import read_transactions
 from ltvforecast.economics_types import Economics, Terms
 from ltvforecast.errors import ConfigError, ForecastError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.forecast.recruiting import (
     NewPartnerForecast,
     predict_new_partner,
     rank_segments,
 )
-from ltvforecast.types import FittedModel, FloatArray, LayerEstimate, Layers
+from ltvforecast.layer_types import LayerEstimate, Layers
+from ltvforecast.types import FloatArray
 from tests.forecast.made_newcomers import LAW, made_newcomers, purchases
 from tests.forecast.made_recruits import made_recruits, with_partner_covariate
 

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ltvforecast.economics_types import Economics
 from ltvforecast.errors import ConfigError
+from ltvforecast.fit_types import Calendar, FittedModel
 from ltvforecast.forecast.predict import predict
 from ltvforecast.forecast.scenario import ScenarioResult, scenario
 from ltvforecast.forecast.scenario_change import Change
-from ltvforecast.types import Calendar, Economics, FittedModel, LayerEstimate, Layers
+from ltvforecast.layer_types import LayerEstimate, Layers
 from tests.forecast.made_model import AS_OF, CDNOW
 from tests.forecast.made_scenario import made_programme
 

@@ -13,7 +13,8 @@ from ltvforecast.forecast.horizon import parse_horizon, split_periods
 from ltvforecast.forecast.prepare import prepare_programme
 from ltvforecast.forecast.scenario_futures import Behaviour, cut_segments, simulated_pair
 from ltvforecast.forecast.totals import simulated_totals
-from ltvforecast.types import FloatArray, ForecastSpec
+from ltvforecast.forecast_types import ForecastSpec
+from ltvforecast.types import FloatArray
 from tests.forecast.made_model import AS_OF
 from tests.forecast.made_scenario import made_programme
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from ltvforecast.forecast.blocks import _probabilities
+from ltvforecast.forecast.closed_forms import probabilities
 from ltvforecast.forecast.records import Customers, Destinations, Draws, Eligible
 from ltvforecast.forecast.scenario_futures import cut_segments
 from ltvforecast.forecast.scenario_kernel import Futures, Likely, PairTotals, simulate_pair
@@ -49,7 +49,7 @@ def simulate_both(
     one = Customers(*(np.array([value]) for value in (*history, 0.0, 0.0)))
     plain, cut = cut_segments(edges[None, :], 1.0), cut_segments(edges[None, :], rate)
     of_mine = cut if concerned else plain
-    p_alive, p_buy = _probabilities(one, draws, of_mine.edges[:, -1])
+    p_alive, p_buy = probabilities(one, draws, of_mine.edges[:, -1])
     shape = (len(shares), paths, len(edges) - 1)
     totals = PairTotals(
         np.zeros(shape, dtype=np.int64),

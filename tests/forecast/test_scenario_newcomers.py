@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.horizon import Periods, parse_horizon, split_periods
 from ltvforecast.forecast.newcomers import simulate_newcomers
 from ltvforecast.forecast.scenario_newcomer_paths import Effect
 from ltvforecast.forecast.scenario_newcomers import NewcomerPair, simulate_newcomer_futures
-from ltvforecast.types import FittedModel, FloatArray
+from ltvforecast.types import FloatArray
 from tests.forecast.made_model import AS_OF
 from tests.forecast.made_scenario import made_acquisition, made_programme
 

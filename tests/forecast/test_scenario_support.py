@@ -11,7 +11,7 @@ from ltvforecast.errors import ConfigError
 from ltvforecast.forecast.scenario import ScenarioResult
 from ltvforecast.forecast.scenario_change import Change
 from ltvforecast.forecast.scenario_support import rank_support
-from ltvforecast.types import ForecastSpec, Horizon
+from ltvforecast.forecast_types import ForecastSpec, Horizon
 
 GAINS = np.array(
     [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ltvforecast.forecast.blocks import _probabilities
+from ltvforecast.forecast.closed_forms import probabilities
 from ltvforecast.forecast.records import (
     Clock,
     Customers,
@@ -73,7 +73,7 @@ def simulate_one(
     values = dict(zip(("r", "alpha", "a", "b"), purchase, strict=True)) | spend
     draws = Draws(*(np.full((1, paths), values[name]) for name in Draws._fields))
     one = Customers(*(np.array([value]) for value in (*history, *known)))
-    p_alive, p_buy = _probabilities(one, draws, edges[-1:])
+    p_alive, p_buy = probabilities(one, draws, edges[-1:])
     zeros = [np.zeros((1, paths)) for _ in range(3)]
     filled = Paths(p_alive, p_buy, np.ones((1, paths)), *zeros)
     everywhere = np.ones(len(shares)) / len(shares) if programme is None else np.array(programme)

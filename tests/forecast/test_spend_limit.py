@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 from scipy.special import gammaincc
 
-from ltvforecast.forecast.blocks import _expected_spend
+from ltvforecast.forecast.closed_forms import expected_spend
+from ltvforecast.forecast.purchase_kernels import draw_spend_level
 from ltvforecast.forecast.records import Customers, Draws
-from ltvforecast.forecast.simulate import _spend_level
 from ltvforecast.types import FloatArray
 
 
@@ -18,7 +18,7 @@ from ltvforecast.types import FloatArray
 def levels(stream: np.random.Generator, shape: float, least: float, count: int) -> FloatArray:
     found = np.empty(count)
     for k in range(count):
-        found[k] = _spend_level(stream, shape, least)
+        found[k] = draw_spend_level(stream, shape, least)
     return found
 
 
@@ -35,7 +35,7 @@ def test_levels_follow_the_truncated_gamma_law(shape: float, least: float) -> No
 def spend(q: float, n: float, total: float, highest: float) -> float:
     one = Customers(*(np.array([value]) for value in (2.0, 5.0, 9.0, n, total)))
     draws = Draws(*(np.array([value]) for value in (1.0, 1.0, 1.0, 1.0, 1.3, q, 40.0, 0.0)))
-    return float(_expected_spend(one, draws, highest)[0, 0])
+    return float(expected_spend(one, draws, highest)[0, 0])
 
 
 @pytest.mark.parametrize(

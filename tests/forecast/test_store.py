@@ -13,11 +13,12 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ltvforecast.economics_types import Economics
 from ltvforecast.errors import OutputExistsError, StoredFileError
 from ltvforecast.forecast.predict import predict
 from ltvforecast.forecast.store import load_forecast, save_forecast
+from ltvforecast.forecast_types import PartnerForecast
 from ltvforecast.sealed import checksum
-from ltvforecast.types import Economics, PartnerForecast
 from tests.forecast.made_model import CDNOW, made_cohort, made_model, made_summary
 
 FILES = {

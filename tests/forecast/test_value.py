@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from ltvforecast.economics_types import Terms
+from ltvforecast.economics_types import Economics, Terms
 from ltvforecast.errors import ConfigError
 from ltvforecast.forecast.economics import PartnerCash, value_partners
 from ltvforecast.forecast.terms import resolve_terms
@@ -17,7 +17,6 @@ from ltvforecast.forecast.value import (
     earned_rates,
     period_factors,
 )
-from ltvforecast.types import Economics
 
 
 @pytest.mark.parametrize(

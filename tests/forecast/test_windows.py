@@ -5,11 +5,13 @@ import datetime as dt
 import numpy as np
 import pytest
 
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.horizon import Periods
 from ltvforecast.forecast.prepare import prepare_programme
 from ltvforecast.forecast.totals import simulated_totals
 from ltvforecast.forecast.windows import simulate_windows
-from ltvforecast.types import FittedModel, FloatArray, ForecastSpec, Horizon
+from ltvforecast.forecast_types import ForecastSpec, Horizon
+from ltvforecast.types import FloatArray
 from tests.forecast.made_model import CDNOW, made_cohort, made_model, made_summary
 
 DAYS, DRAWS, SEED = (28, 91), 40, 3
