@@ -18,6 +18,7 @@ Map of the modules, each with its own first line:
 
 - acquisition_types.py: The frozen records of acquisition: who was new when, what was fitted to
   it, what is to come.
+- check_types.py: The frozen records of fit checks: how like its data a fitted model is.
 - checks/clock.py: The model's own time: the calendar, or the seasonal clock that the fit found.
 - checks/dependence.py: Whether those who buy often spend more, or less: tested with one amount a
   customer.
@@ -43,6 +44,8 @@ Map of the modules, each with its own first line:
 - cli/evaluate_commands.py: The commands that hold forecasts against what came: read, one call,
   write.
 - cli/lines.py: Records as the few lines a reader needs, and as JSON.
+- cli/option_groups.py: Groups of options that commands take as one: how to read a file, and where
+  words go.
 - cli/options.py: The options that several commands share, each said once.
 - cli/recruit_command.py: The command for recruiting: what one more partner, or a lead, would be
   worth.
@@ -151,6 +154,8 @@ Map of the modules, each with its own first line:
   method and level.
 - evaluate/verdict.py: Is an old forecast still good? Two tests that mind that partners share
   their luck, one rule.
+- fit_types.py: The frozen records of a fit: purchases, spend, season, and the fitted model as a
+  whole.
 - fitting/acquisition.py: Fits how partners bring new customers (NB-dropout), by its posterior; or
   says why it can't.
 - fitting/acquisition_counts.py: Counts new customers of every partner, month by month or week by
@@ -184,6 +189,8 @@ Map of the modules, each with its own first line:
 - fitting/dependence.py: Estimates whether frequent buyers spend more per purchase, and whether
   forecasts should mind.
 - fitting/diagnostics.py: What a fit's numbers mean, in plain words.
+- fitting/effect_columns.py: Where effects of covariates enter a PyMC model: which rows move
+  partners, and which customers.
 - fitting/fit_model.py: Fits a programme: the purchase process and the spend, from a customer
   summary.
 - fitting/hierarchy.py: Fits the purchase process of every partner, each borrowing strength from
@@ -205,6 +212,8 @@ Map of the modules, each with its own first line:
   parameters first, then every partner.
 - fitting/hierarchy_spend.py: Fits the spend per purchase of every partner, each borrowing
   strength from its segment.
+- fitting/hierarchy_stand_in.py: Cubic stand-in for a costly log-density, learnt from a few
+  hundred values and checked on it.
 - fitting/hierarchy_tables.py: Partners' log-likelihoods as Chebyshev tables, and their integrals
   over the partner's own levels.
 - fitting/information.py: How well a model predicts customers it has not seen: PSIS-LOO and WAIC
@@ -250,13 +259,15 @@ Map of the modules, each with its own first line:
   likelihood.
 - fitting/purchase_likelihood.py: Log-likelihood of BG/NBD summed over a table of histories, for
   one parameter vector or many.
+- fitting/pymc_likelihoods.py: Likelihoods of the PyMC models as PyTensor graphs, on compressed
+  tables.
 - fitting/pymc_models.py: BG/NBD and Gamma-Gamma as PyMC models on compressed rows; built here,
   sampled elsewhere.
 - fitting/repeat_counts.py: Repeat purchases of every day: as they were, and as the purchase model
   expects them.
 - fitting/sampled_fit.py: Fits by NUTS or ADVI: customers in, the same records out as from every
   other fit.
-- fitting/sampled_partners.py: Partners that differ, fitted by Markov chains: the same records as
+- fitting/sampled_partners.py: Partners that differ, or covariates, by Markov chains: the records
   of the fast posterior.
 - fitting/season.py: A yearly index from counts and expected counts: how strong, how sure, and
   draws of it.
@@ -270,10 +281,14 @@ Map of the modules, each with its own first line:
   parameter vector or many.
 - fitting/store.py: Saves a fitted model as a folder of open formats, and loads it back, whole or
   not at all.
+- fitting/together.py: Fits of all partners taken together, by whichever method, with covariates
+  or without.
 - forecast/blocks.py: One block of customers: closed forms, simulation, and a row of results for
   each customer.
 - forecast/break_even.py: How large an effect must be to bring its cost back, from the gain at a
   few sizes.
+- forecast/closed_forms.py: Closed forms of single customers: alive or not, a purchase or none,
+  what a purchase is worth.
 - forecast/dependence.py: What it does to a customer's revenue that frequent buyers spend more per
   purchase, or less.
 - forecast/economics.py: What partners' revenue is worth under their money terms: draw by draw,
@@ -288,6 +303,8 @@ Map of the modules, each with its own first line:
 - forecast/horizon.py: How far ahead: a horizon from text, and the calendar periods it is cut
   into.
 - forecast/intervals.py: Means and equal-tailed intervals of draws, as named columns.
+- forecast/large_arrays.py: Arrays of whole numbers that start at zero, in nameless files where
+  they are large.
 - forecast/layers.py: Layers on top of the model's draws: what past forecasts taught about level,
   shares and width.
 - forecast/lead_value.py: What a lead is worth: a new customer's value times the chance that a
@@ -298,10 +315,16 @@ Map of the modules, each with its own first line:
   commission to accrue.
 - forecast/new_customers.py: New customers to come: per draw, partner and period, from each
   partner's own random stream.
+- forecast/newcomer_kernels.py: What one new customer is like and where it buys: draws of forecast
+  and what-if (compiled).
 - forecast/newcomer_parameters.py: From a fitted model to the parameters of customers who are
   still to come.
 - forecast/newcomer_paths.py: What one partner's new customers buy after they came, exactly, draw
   by draw (compiled).
+- forecast/newcomer_records.py: What the compiled simulation of new customers reads: tuples of
+  arrays, as it can take them.
+- forecast/newcomer_setting.py: What the new customers of all partners share: parameters, clock,
+  and where purchases can go.
 - forecast/newcomer_value.py: What a new customer is expected to be worth, in closed form, draw by
   draw.
 - forecast/newcomers.py: New customers and what they will bring: simulated together, partner by
@@ -310,6 +333,8 @@ Map of the modules, each with its own first line:
   of its covariates.
 - forecast/partner_expectation.py: Expected purchases where customers differ in their parameters,
   by a table a draw or the formula.
+- forecast/partner_kernels.py: At which partners one customer buys: shares, partners known and new
+  (compiled).
 - forecast/partners.py: The tables of a forecast: partners, periods, segments, and the programme's
   own row.
 - forecast/payback.py: Whether a partner pays: LTV against CAC, payback, and the highest cost that
@@ -320,6 +345,8 @@ Map of the modules, each with its own first line:
   know.
 - forecast/provenance.py: Where a forecast came from: everything its report says about itself,
   ready for JSON.
+- forecast/purchase_kernels.py: When one customer buys and what it is worth: draws that all
+  simulations share (compiled).
 - forecast/records.py: What the compiled simulation reads and fills in: tuples of arrays, as it
   can take them.
 - forecast/recruit_futures.py: Futures of one partner without data: when its customers come, and
@@ -356,8 +383,8 @@ Map of the modules, each with its own first line:
   (compiled).
 - forecast/store.py: Saves a forecast as a folder of plain files, and loads it back, whole or not
   at all.
-- forecast/streams.py: Random streams that belong to customers, so that blocks and workers change
-  nothing.
+- forecast/streams.py: Random streams that belong to customers and partners: blocks and workers
+  change nothing.
 - forecast/term_checks.py: Whether money terms mean something: ranges, tiers, and what contradicts
   what.
 - forecast/terms.py: Which money terms hold for each partner: programme, segment, partner table,
@@ -366,6 +393,8 @@ Map of the modules, each with its own first line:
 - forecast/value.py: What revenue is worth today: margin, commission and discounting, draw by
   draw.
 - forecast/windows.py: Partner totals after each of several numbers of days, from one simulation.
+- forecast_types.py: The frozen records of a forecast: what was asked, and what each partner is
+  worth.
 - formulas/bgnbd.py: BG/NBD purchase process: likelihood, chance of being alive, and the law of
   future purchases.
 - formulas/bgnbd_kernels.py: Compiled scalar kernels of the BG/NBD model, one customer and one
@@ -388,6 +417,7 @@ Map of the modules, each with its own first line:
   vector at a time.
 - formulas/special.py: Delicate special functions, compiled: log-gamma differences and the 2F1
   that BG/NBD needs.
+- layer_types.py: The frozen records of past forecasts: what they teach, and how right they were.
 - output.py: Outputs appear whole or not at all, and replace nothing unasked.
 - partner_types.py: The frozen record of how partners differ in a fitted model.
 - plots/chart_data.py: The numbers behind each chart, picked and ordered, so that chart and table
@@ -452,7 +482,9 @@ Map of the modules, each with its own first line:
   name's ending.
 - sealed.py: A saved folder that knows whether it is whole: an index with a checksum of every
   other file.
-- types.py: The frozen records that flow from stage to stage, and nothing else.
+- transaction_types.py: The frozen records of transactions: their account, and what is known of
+  every customer.
+- types.py: What all records share: arrays, the unit of time, the default seed.
 """
 
 from __future__ import annotations
@@ -469,13 +501,14 @@ if TYPE_CHECKING:
     from ltvforecast.data.summary import summarize
     from ltvforecast.data.synthetic import simulate_programme
     from ltvforecast.data.transactions import read_transactions
-    from ltvforecast.economics_types import Terms
+    from ltvforecast.economics_types import Economics, Terms
     from ltvforecast.evaluate.backtest import backtest
     from ltvforecast.evaluate.compare import compare
     from ltvforecast.evaluate.fit_programme import add_layers, fit
     from ltvforecast.evaluate.new_customers import forecast_new_customers
     from ltvforecast.evaluate.score_forecast import score
     from ltvforecast.evaluate.store import save_comparison, save_evaluation, save_score
+    from ltvforecast.fit_types import Calendar
     from ltvforecast.fitting.lifetimes_bridge import from_lifetimes
     from ltvforecast.fitting.partner_levels import fit_partners
     from ltvforecast.fitting.pointwise import log_likelihood, to_inference_data
@@ -503,7 +536,6 @@ if TYPE_CHECKING:
     )
     from ltvforecast.plots.model import plot_frequency_fit, plot_season
     from ltvforecast.report.write import write_report
-    from ltvforecast.types import Calendar, Economics
 
 __all__ = [
     "Calendar",
@@ -561,9 +593,9 @@ __all__ = [
 __version__ = version("ltvforecast")
 
 _HOME = {
-    "Calendar": "types",
+    "Calendar": "fit_types",
     "Change": "forecast.scenario_change",
-    "Economics": "types",
+    "Economics": "economics_types",
     "Terms": "economics_types",
     "add_layers": "evaluate.fit_programme",
     "backtest": "evaluate.backtest",

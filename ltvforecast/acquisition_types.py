@@ -9,7 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from ltvforecast.types import Diagnostics, FloatArray, IntArray
+from ltvforecast.fit_types import Diagnostics
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = [
     "AcquisitionCounts",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Literal
 
-if TYPE_CHECKING:  # types.py needs Economics when it is loaded; here arrays are only named
+if TYPE_CHECKING:  # arrays are only named here
     import numpy as np
     import numpy.typing as npt
 

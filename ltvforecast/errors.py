@@ -73,7 +73,7 @@ class TransactionError(LTVForecastError):
     ----------
     found, expected, remedy : str
         As for every error of the tree.
-    account : ltvforecast.types.Account or None
+    account : ltvforecast.transaction_types.Account or None
         Where the file could be read at all: what would be kept and what would be rejected, had
         the rows that are refused here been rejected instead.
     rejects : pandas.DataFrame or None

@@ -3,12 +3,11 @@ from __future__ import annotations
 from dataclasses import fields
 
 import ltvforecast as ltv
-from ltvforecast import types
 from ltvforecast.economics_types import TERM_NAMES, Economics, PartnerTerms, Terms
 
 
 def test_the_public_names():
-    assert ltv.Economics is Economics is types.Economics
+    assert ltv.Economics is Economics
     assert ltv.Terms is Terms
     assert ltv.Economics(margin=0.8, commission=0.15).discount_rate == 0.10
 

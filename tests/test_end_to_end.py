@@ -11,7 +11,7 @@ import pytest
 
 import ltvforecast as ltv
 from ltvforecast.cli import main
-from ltvforecast.types import FittedModel
+from ltvforecast.fit_types import FittedModel
 
 # 1 % a month, as in the published example
 MONTHLY_ONE_PERCENT = 1.01**12 - 1

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.formulas.clock import (
     DAYS_PER_UNIT,
     cumulated_rates,
     operational_history,
     operational_time,
 )
-from ltvforecast.types import FittedModel, FloatArray
+from ltvforecast.types import FloatArray
 
 __all__ = ["ages_on_clock", "days_on_clock"]
 

@@ -7,9 +7,11 @@ import pandas as pd
 from scipy.special import gammainccinv, gammaincinv, ndtr
 from scipy.stats import norm, rankdata
 
+from ltvforecast.check_types import FitCheck
 from ltvforecast.checks.sample import Purchases, Sample
 from ltvforecast.checks.verdict import judge
-from ltvforecast.types import FitCheck, FittedModel, FloatArray
+from ltvforecast.fit_types import FittedModel
+from ltvforecast.types import FloatArray
 
 __all__ = ["check_dependence", "single_amount_spearman"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ltvforecast.check_types import FitCheck, FitChecks
 from ltvforecast.checks.dependence import check_dependence
 from ltvforecast.checks.frequency import check_frequency
 from ltvforecast.checks.holdout import HoldOut, check_holdout, hold_out
@@ -11,8 +12,8 @@ from ltvforecast.checks.predictive import check_predictive
 from ltvforecast.checks.regularity import check_regularity
 from ltvforecast.checks.sample import take_sample
 from ltvforecast.checks.tracking import check_tracking
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.customer_draws import differs
-from ltvforecast.types import FitCheck, FitChecks, FittedModel
 
 __all__ = ["check_fit"]
 

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
+from ltvforecast.check_types import FitCheck
 from ltvforecast.checks.clock import ages_on_clock
 from ltvforecast.checks.verdict import judge
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.customer_draws import differs, main_partners, typical_customers
 from ltvforecast.formulas.bgnbd import purchase_count_pmf
-from ltvforecast.types import FitCheck, FittedModel, FloatArray, IntArray
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["check_frequency", "purchase_frequencies"]
 

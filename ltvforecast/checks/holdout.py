@@ -8,14 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ltvforecast.check_types import FitCheck
 from ltvforecast.checks.clock import days_on_clock
 from ltvforecast.checks.replicates import REPLICATES, parameter_draws, simulate_future_counts
 from ltvforecast.checks.sample import Purchases, Sample, purchases_until
 from ltvforecast.checks.verdict import error_beyond_chance, judge, predictive_p
 from ltvforecast.errors import ConvergenceError
 from ltvforecast.evaluate.hindcast import known_at
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.purchase import fit_purchase
-from ltvforecast.types import FitCheck, FittedModel, FloatArray, IntArray, Transactions
+from ltvforecast.transaction_types import Transactions
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["HoldOut", "check_holdout", "hold_out"]
 

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from ltvforecast.check_types import FitCheck, FitChecks
 from ltvforecast.checks.verdict import judge
 from ltvforecast.evaluate.records import MODEL, Evaluation
-from ltvforecast.types import FitCheck, FitChecks, FloatArray
+from ltvforecast.types import FloatArray
 
 __all__ = ["check_pit"]
 

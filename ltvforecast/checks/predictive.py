@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ltvforecast.check_types import FitCheck
 from ltvforecast.checks.replicates import (
     REPLICATES,
     Parameters,
@@ -17,8 +18,9 @@ from ltvforecast.checks.replicates import (
 )
 from ltvforecast.checks.sample import Sample
 from ltvforecast.checks.verdict import judge, predictive_p
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.customer_draws import customer_draws, differs, main_partners
-from ltvforecast.types import FitCheck, FittedModel, FloatArray, IntArray
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["check_predictive"]
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import beta, norm
 
+from ltvforecast.check_types import FitCheck
 from ltvforecast.checks.sample import Purchases
 from ltvforecast.checks.verdict import judge
 from ltvforecast.data.fitness import CLUMPY, REGULAR, gap_pattern, last_two_gaps
-from ltvforecast.types import FitCheck
 
 __all__ = ["check_regularity"]
 

@@ -11,14 +11,9 @@ import pandas as pd
 from ltvforecast.checks.clock import ages_on_clock
 from ltvforecast.data.refunds import net_refunds
 from ltvforecast.data.summary import DAYS_PER_UNIT
-from ltvforecast.types import (
-    MICROS,
-    CustomerSummary,
-    FittedModel,
-    FloatArray,
-    IntArray,
-    Transactions,
-)
+from ltvforecast.fit_types import FittedModel
+from ltvforecast.transaction_types import MICROS, CustomerSummary, Transactions
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["MOST_CUSTOMERS", "Purchases", "Sample", "purchases_until", "take_sample"]
 

@@ -9,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ltvforecast.check_types import FitCheck
 from ltvforecast.checks.clock import days_on_clock
 from ltvforecast.checks.replicates import REPLICATES, simulate_times
 from ltvforecast.checks.sample import Sample
 from ltvforecast.checks.verdict import error_beyond_chance, judge, predictive_p
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.customer_draws import differs, typical_customers
 from ltvforecast.formulas.bgnbd import expected_purchases
-from ltvforecast.types import FitCheck, FittedModel, FloatArray, IntArray
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["check_tracking", "expected_repeat_purchases", "period_edges"]
 

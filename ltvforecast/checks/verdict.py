@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import chi2, norm
 
-from ltvforecast.types import FloatArray, Verdict
+from ltvforecast.check_types import Verdict
+from ltvforecast.types import FloatArray
 
 __all__ = ["LOOK_P", "error_beyond_chance", "judge", "predictive_p"]
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ltvforecast.data.findings import FIRST
 from ltvforecast.data.quoting import shown
-from ltvforecast.types import MICROS, Account, AccountLine, Disposition, IntArray
+from ltvforecast.transaction_types import MICROS, Account, AccountLine, Disposition
+from ltvforecast.types import IntArray
 
 __all__ = ["account_line", "account_lines", "account_record", "money_text"]
 

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from ltvforecast.data.findings import BoolArray
 from ltvforecast.data.ids import flat, parse_bools, parse_text
-from ltvforecast.types import MICROS, IntArray
+from ltvforecast.transaction_types import MICROS
+from ltvforecast.types import IntArray
 
 __all__ = ["LARGEST_AMOUNT", "Amounts", "numbers_in_text", "parse_amounts"]
 

@@ -16,7 +16,8 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import digamma, expit, gammaln, logit
 
 from ltvforecast.errors import SummaryError
-from ltvforecast.types import Allocation, FloatArray, IntArray
+from ltvforecast.transaction_types import Allocation
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = [
     "Attribution",

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from ltvforecast.errors import ConfigError
-from ltvforecast.types import Calendar
+from ltvforecast.fit_types import Calendar
 
 __all__ = ["read_calendar", "read_choice"]
 

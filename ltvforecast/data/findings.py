@@ -14,7 +14,8 @@ import pyarrow as pa
 from ltvforecast.data.quoting import shown
 from ltvforecast.data.source import SourceTable
 from ltvforecast.errors import TransactionError
-from ltvforecast.types import Account, IntArray
+from ltvforecast.transaction_types import Account
+from ltvforecast.types import IntArray
 
 __all__ = [
     "FIRST",

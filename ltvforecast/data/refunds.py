@@ -11,7 +11,8 @@ import pandas as pd
 
 from ltvforecast.data.account import account_line, money_text
 from ltvforecast.data.findings import FIRST, BoolArray
-from ltvforecast.types import Account, AccountLine, IntArray, Transactions
+from ltvforecast.transaction_types import Account, AccountLine, Transactions
+from ltvforecast.types import IntArray
 
 __all__ = ["NettedPurchases", "net_refunds"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ltvforecast.types import MICROS
+from ltvforecast.transaction_types import MICROS
 
 __all__ = ["UNSPECIFIED", "stream_history", "stream_notes"]
 

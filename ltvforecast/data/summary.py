@@ -25,7 +25,8 @@ from ltvforecast.data.refunds import net_refunds
 from ltvforecast.data.stream_history import stream_history, stream_notes
 from ltvforecast.data.transactions import read_transactions
 from ltvforecast.errors import SummaryError
-from ltvforecast.types import MICROS, CustomerSummary, IntArray, TimeUnit, Transactions
+from ltvforecast.transaction_types import MICROS, CustomerSummary, Transactions
+from ltvforecast.types import IntArray, TimeUnit
 
 __all__ = ["DAYS_PER_UNIT", "customer_table", "summarize"]
 

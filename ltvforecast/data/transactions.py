@@ -32,7 +32,8 @@ from ltvforecast.data.screening import duplicate_finding, refund_finding, screen
 from ltvforecast.data.source import SourceTable, read_source
 from ltvforecast.errors import ConfigError, TransactionError
 from ltvforecast.output import spreadsheet_safe, whole_file
-from ltvforecast.types import Account, IntArray, Transactions
+from ltvforecast.transaction_types import Account, Transactions
+from ltvforecast.types import IntArray
 
 __all__ = ["read_transactions", "write_rejects"]
 

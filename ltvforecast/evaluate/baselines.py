@@ -14,7 +14,8 @@ import pandas as pd
 
 from ltvforecast.errors import ForecastError
 from ltvforecast.evaluate.lifetimes_baseline import lifetimes_forecast
-from ltvforecast.types import MICROS, FloatArray, IntArray
+from ltvforecast.transaction_types import MICROS
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = [
     "BASELINES",

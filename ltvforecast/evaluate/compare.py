@@ -24,6 +24,7 @@ from ltvforecast.evaluate.side_by_side import (
     information_sentences,
     score_sentences,
 )
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.information import (
     Information,
@@ -31,14 +32,9 @@ from ltvforecast.fitting.information import (
     information_criteria,
 )
 from ltvforecast.fitting.pointwise import Part, observations
-from ltvforecast.types import (
-    DEFAULT_SEED,
-    CustomerSummary,
-    FittedModel,
-    Horizon,
-    TimeUnit,
-    Transactions,
-)
+from ltvforecast.forecast_types import Horizon
+from ltvforecast.transaction_types import CustomerSummary, Transactions
+from ltvforecast.types import DEFAULT_SEED, TimeUnit
 
 __all__ = ["compare"]
 

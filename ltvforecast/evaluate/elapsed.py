@@ -19,7 +19,8 @@ from ltvforecast.evaluate.scores import (
     wape,
 )
 from ltvforecast.evaluate.table import INTERVAL_SCORE_LEVEL, SCORE_COLUMNS
-from ltvforecast.types import FloatArray, PartnerForecast
+from ltvforecast.forecast_types import PartnerForecast
+from ltvforecast.types import FloatArray
 
 __all__ = ["elapsed_partners", "elapsed_periods", "elapsed_scores", "whole_periods"]
 

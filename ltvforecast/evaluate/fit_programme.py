@@ -9,6 +9,7 @@ from typing import Literal
 from ltvforecast.engines.local import available_workers
 from ltvforecast.evaluate.hindcast import PastForecast, past_forecasts
 from ltvforecast.evaluate.learn_layers import learn_layers
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.fit_model import (
     CalendarChoice,
     DependenceChoice,
@@ -20,7 +21,7 @@ from ltvforecast.fitting.fit_model import (
 from ltvforecast.fitting.pooling import Pooling
 from ltvforecast.fitting.prior_settings import DEFAULT_PRIORS, Priors
 from ltvforecast.fitting.programme_acquisition import AcquisitionChoice
-from ltvforecast.types import CustomerSummary, FittedModel
+from ltvforecast.transaction_types import CustomerSummary
 
 __all__ = ["LayerChoice", "add_layers", "fit"]
 

@@ -18,15 +18,11 @@ from ltvforecast.data.refunds import net_refunds
 from ltvforecast.data.summary import summarize
 from ltvforecast.errors import ConfigError, ConvergenceError, LTVForecastError
 from ltvforecast.evaluate.outcome import outcome_after
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.fit_model import POINT_METHODS, CalendarChoice, fit_model
 from ltvforecast.forecast.windows import simulate_windows
-from ltvforecast.types import (
-    CustomerSummary,
-    FittedModel,
-    FloatArray,
-    IntArray,
-    Transactions,
-)
+from ltvforecast.transaction_types import CustomerSummary, Transactions
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["HORIZONS", "PastForecast", "known_at", "past_forecasts", "plan_past"]
 
@@ -67,7 +63,7 @@ class PastForecast:
     customers : int64 array, shape (partner,)
     partner_ids : tuple of str
     history : pandas.DataFrame
-        As in :class:`ltvforecast.types.CustomerSummary`, up to the origin.
+        As in :class:`ltvforecast.transaction_types.CustomerSummary`, up to the origin.
     together : bool
         Partners were taken together, though the model tells them apart.
     without_covariates : bool

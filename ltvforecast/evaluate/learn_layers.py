@@ -24,7 +24,8 @@ from ltvforecast.forecast.layers import (
     recent_revenue,
     unlearnt,
 )
-from ltvforecast.types import FloatArray, LayerEstimate, Layers, TrackRecord
+from ltvforecast.layer_types import LayerEstimate, Layers, TrackRecord
+from ltvforecast.types import FloatArray
 
 __all__ = ["Evidence", "gather_evidence", "learn_estimate", "learn_layers", "learn_programme"]
 

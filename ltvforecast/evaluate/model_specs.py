@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import get_args, get_type_hints
 
 from ltvforecast.errors import ConfigError
-from ltvforecast.types import FitSettings
+from ltvforecast.fit_types import FitSettings
 
 __all__ = ["AXES", "ModelSpec", "choices_of", "parse_models"]
 

@@ -11,10 +11,12 @@ import pandas as pd
 
 from ltvforecast.acquisition_types import AcquisitionFit, NewCustomers
 from ltvforecast.errors import ForecastError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.forecast.horizon import parse_horizon, split_periods
 from ltvforecast.forecast.intervals import check_levels, interval_columns
 from ltvforecast.forecast.new_customers import predict_new_customers
-from ltvforecast.types import DEFAULT_SEED, FittedModel, Horizon
+from ltvforecast.forecast_types import Horizon
+from ltvforecast.types import DEFAULT_SEED
 
 __all__ = ["NewCustomerForecast", "forecast_new_customers"]
 

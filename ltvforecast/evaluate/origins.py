@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ltvforecast.errors import ConfigError
-from ltvforecast.types import Horizon
+from ltvforecast.forecast_types import Horizon
 
 __all__ = ["plan_origins", "window_days"]
 

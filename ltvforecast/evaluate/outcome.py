@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ltvforecast.data.acquisitions import first_purchases
-from ltvforecast.types import MICROS, FloatArray, IntArray
+from ltvforecast.transaction_types import MICROS
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["Outcome", "outcome_after"]
 

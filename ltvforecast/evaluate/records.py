@@ -8,7 +8,7 @@ from typing import Literal
 
 import pandas as pd
 
-from ltvforecast.types import Horizon
+from ltvforecast.forecast_types import Horizon
 
 __all__ = ["COVERAGE_LEVELS", "MODEL", "PROGRAMME", "Comparison", "Evaluation", "Target"]
 

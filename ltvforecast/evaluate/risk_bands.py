@@ -10,7 +10,8 @@ import pandas as pd
 from scipy.special import betaincinv
 
 from ltvforecast.evaluate.hindcast import HORIZONS, PastForecast
-from ltvforecast.types import FloatArray, RiskBand
+from ltvforecast.layer_types import RiskBand
+from ltvforecast.types import FloatArray
 
 __all__ = ["EDGES", "SilenceForecast", "band_table", "learn_bands", "risk_bands"]
 
@@ -157,7 +158,7 @@ def band_table(bands: Sequence[RiskBand]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The fields of :class:`ltvforecast.types.RiskBand`, and ``silent_share``.
+        The fields of :class:`ltvforecast.layer_types.RiskBand`, and ``silent_share``.
     """
     names = [each.name for each in fields(RiskBand)]
     table = pd.DataFrame([asdict(band) for band in bands], columns=names)

@@ -10,7 +10,8 @@ from ltvforecast.data.refunds import net_refunds
 from ltvforecast.errors import TransactionError
 from ltvforecast.evaluate.hindcast import known_at
 from ltvforecast.evaluate.score_records import SameProgramme
-from ltvforecast.types import MICROS, PartnerForecast, Transactions
+from ltvforecast.forecast_types import PartnerForecast
+from ltvforecast.transaction_types import MICROS, Transactions
 
 __all__ = ["TOLERANCE", "check_same_programme"]
 

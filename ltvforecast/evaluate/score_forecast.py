@@ -26,7 +26,9 @@ from ltvforecast.evaluate.same_programme import check_same_programme
 from ltvforecast.evaluate.score_records import ForecastScore, ForecastVerdict, SameProgramme
 from ltvforecast.evaluate.table import forecast_rows, score_rows
 from ltvforecast.evaluate.verdict import judge_elapsed, judge_window
-from ltvforecast.types import FloatArray, PartnerForecast, Transactions
+from ltvforecast.forecast_types import PartnerForecast
+from ltvforecast.transaction_types import Transactions
+from ltvforecast.types import FloatArray
 
 __all__ = ["score"]
 

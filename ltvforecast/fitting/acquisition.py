@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 
 from ltvforecast.acquisition_types import AcquisitionCounts, AcquisitionFit
 from ltvforecast.errors import ConvergenceError
+from ltvforecast.fit_types import Diagnostics
 from ltvforecast.fitting.acquisition_data import Judgement, judge_acquisitions
 from ltvforecast.fitting.acquisition_likelihood import (
     Layout,
@@ -21,7 +22,7 @@ from ltvforecast.fitting.diagnostics import posterior_diagnostics, prior_dominat
 from ltvforecast.fitting.laplace import PosteriorDraws, sample_posterior
 from ltvforecast.fitting.left_truncation import Newness
 from ltvforecast.fitting.mle import Optimum
-from ltvforecast.types import Diagnostics, FloatArray, IntArray
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["fit_acquisition"]
 

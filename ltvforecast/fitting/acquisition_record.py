@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from ltvforecast.acquisition_types import AcquisitionCounts, AcquisitionFit
-from ltvforecast.types import Diagnostics
+from ltvforecast.fit_types import Diagnostics
 
 __all__ = ["acquisition_arrays", "acquisition_record", "restored_acquisition"]
 

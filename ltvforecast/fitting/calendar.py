@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from ltvforecast.errors import ConfigError
+from ltvforecast.fit_types import Calendar
 from ltvforecast.fitting.purchase import purchase_mode
 from ltvforecast.fitting.repeat_counts import DailyCounts, daily_counts, seen_repeats
 from ltvforecast.fitting.season import draw_index, fit_season
@@ -23,7 +24,8 @@ from ltvforecast.formulas.clock import (
     normalised,
     operational_history,
 )
-from ltvforecast.types import Calendar, CustomerSummary, FloatArray
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import FloatArray
 
 __all__ = ["CalendarChoice", "fit_calendar", "history_on_clock", "season_words"]
 

@@ -12,7 +12,8 @@ import numpy as np
 import xarray as xr
 
 from ltvforecast.errors import ConvergenceError
-from ltvforecast.types import Diagnostics, FloatArray
+from ltvforecast.fit_types import Diagnostics
+from ltvforecast.types import FloatArray
 
 __all__ = ["ChainNumbers", "chain_numbers", "judge_chains", "judge_quick_look"]
 

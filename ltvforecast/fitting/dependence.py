@@ -10,11 +10,12 @@ import pandas as pd
 from scipy.optimize import brentq
 
 from ltvforecast.covariate_types import CovariateEffects
+from ltvforecast.fit_types import Dependence, PurchaseFit, SpendFit
 from ltvforecast.fitting.spend_data import first_purchase_gap
 from ltvforecast.formulas.bgnbd import p_alive
 from ltvforecast.formulas.copula import LARGEST_RHO, log_likelihood_factor
 from ltvforecast.formulas.copula_tables import copula_tables
-from ltvforecast.types import Dependence, FloatArray, IntArray, PurchaseFit, SpendFit
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["estimate_dependence"]
 

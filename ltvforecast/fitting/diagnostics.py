@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ltvforecast.fit_types import Diagnostics
 from ltvforecast.fitting.laplace import PosteriorDraws
 from ltvforecast.fitting.mle import Optimum
 from ltvforecast.fitting.priors import NormalPrior
-from ltvforecast.types import Diagnostics
 
 __all__ = ["edge_flags", "point_diagnostics", "posterior_diagnostics", "prior_dominated"]
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from ltvforecast.errors import SummaryError
+from ltvforecast.fit_types import PurchaseFit
 from ltvforecast.fitting.compress import unique_rows
 from ltvforecast.fitting.covariate_design import CovariateDesign
 from ltvforecast.fitting.hierarchy_cells import Cells, make_cells
@@ -33,7 +34,7 @@ from ltvforecast.fitting.priors import PURCHASE_PRIOR, NormalPrior
 from ltvforecast.fitting.purchase import fit_purchase
 from ltvforecast.fitting.purchase_likelihood import purchase_parameters
 from ltvforecast.partner_types import PartnerPooling
-from ltvforecast.types import FloatArray, IntArray, PurchaseFit
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = [
     "PARTNER_PURCHASE_PRIORS",
@@ -167,7 +168,8 @@ def fit_partner_purchases(
     problem = _problem(rows, cells, len(names), priors)
     pilot = None
     if len(cells.group) > 2 * _PILOT_PARTNERS:
-        chosen = np.linspace(0, len(cells.group) - 1, _PILOT_PARTNERS).astype(np.int64)
+        size = max(_PILOT_PARTNERS, len(cells.group) // 8)
+        chosen = np.linspace(0, len(cells.group) - 1, size).astype(np.int64)
         few, theirs = cells.part(chosen)
         pilot = _problem(rows.part(theirs), few, len(names), priors)
     start = _start(pooled, unit, columns=len(cells.names))

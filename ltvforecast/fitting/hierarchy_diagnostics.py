@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ltvforecast.fit_types import Diagnostics
 from ltvforecast.fitting.hierarchy_posterior import HierarchyDraws
-from ltvforecast.types import Diagnostics
 
 __all__ = ["MOSTLY_SEGMENT", "hierarchy_diagnostics"]
 

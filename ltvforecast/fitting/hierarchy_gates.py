@@ -39,6 +39,8 @@ class HierarchyChecks:
         Least effective share of the proposals for any partner's levels.
     table_error, quadrature_error : float
         Standard deviation over posterior draws of the errors of the summed log-likelihood.
+    stand_in_error : float
+        The same of the stand-in for the density, where one was drawn from.
     partner_table_error : float
         The largest of any one partner.
     """
@@ -50,6 +52,7 @@ class HierarchyChecks:
     table_error: float
     partner_table_error: float
     quadrature_error: float
+    stand_in_error: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,7 @@ def check_hierarchy(
     *,
     shared: Shared,
     levels: PartnerLevels,
+    stand_in: float = 0.0,
 ) -> HierarchyChecks:
     """Measure every approximation where the posterior is.
 
@@ -93,6 +97,8 @@ def check_hierarchy(
     shared : Shared
         The same as parameters.
     levels : PartnerLevels
+    stand_in : float
+        Error of the stand-in for the density.
 
     Returns
     -------
@@ -110,6 +116,7 @@ def check_hierarchy(
         table_error=float(gap.sum(axis=1).std()),
         partner_table_error=float(gap.std(axis=0).max(initial=0.0)),
         quadrature_error=float(finer.std()),
+        stand_in_error=stand_in,
     )
 
 

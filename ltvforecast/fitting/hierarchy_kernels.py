@@ -28,6 +28,12 @@ _FALL = 9.0
 """Curvature outside the box, in units of its half width: three standard deviations."""
 _CLOSE = 0.02
 """Squared length, in posterior standard deviations, of a Newton step that is the last."""
+_TRIAL_DRAWS, _TRIALS = 6, 32
+"""Draws of the shared parameters, and proposals in each, from which a partner's bound is learnt."""
+_MARGIN = 1.05
+"""Of the bound over the largest weight met."""
+_MOST_PROPOSALS = 1000
+"""Where weights are so uneven, the partner fails its gate anyway."""
 
 
 @compiled
@@ -53,9 +59,9 @@ def _height(
     for k in range(cells):
         z = (at[0] - box[k, 0, 0]) / box[k, 1, 0]
         w = (at[1] - box[k, 0, 1]) / box[k, 1, 1]
-        polynomials(z, first[k])
-        polynomials(w, second[k])
-        along(c[k], first[k], rows[k])
+        polynomials(z, first, k)
+        polynomials(w, second, k)
+        along(c, first, rows, k)
         total -= 0.5 * _FALL * (beyond(z) ** 2 + beyond(w) ** 2)
         for j in range(c.shape[2]):
             total += rows[k, 0, j] * second[k, 0, j]
@@ -75,9 +81,10 @@ def _derivatives(
     cells: int,
 ) -> None:
     """Write gradient (2) and minus the Hessian (3: 11, 12, 22) after a call of ``_height``."""
-    found[:] = 0.0
+    for d in range(5):
+        found[d] = 0.0
     for k in range(cells):
-        _add_derivatives(c[k], at, box[k], first[k], second[k], rows[k], found)
+        _add_derivatives(c, at, box, first, second, rows, found, k)
     for d in range(2):
         weight = 1.0 / prior[1, d] ** 2
         found[d] -= (at[d] - prior[0, d]) * weight
@@ -100,26 +107,27 @@ def _add_derivatives(
     second: FloatArray,
     rows: FloatArray,
     found: FloatArray,
+    k: int,
 ) -> None:
-    """Add what one cell gives, its parabola included."""
-    n, m = c.shape
-    h, g = box[1, 0], box[1, 1]
-    z, w = (at[0] - box[0, 0]) / h, (at[1] - box[0, 1]) / g
-    slopes(z, first)
-    slopes(w, second)
-    rows[1], rows[2] = 0.0, 0.0
-    for i in range(1, n):
-        slope, bend = first[1, i], first[2, i]
-        for j in range(m):
-            rows[1, j] += slope * c[i, j]
-            rows[2, j] += bend * c[i, j]
+    """Add what cell ``k`` gives, its parabola included."""
+    h, g = box[k, 1, 0], box[k, 1, 1]
+    z, w = (at[0] - box[k, 0, 0]) / h, (at[1] - box[k, 0, 1]) / g
+    slopes(z, first, k)
+    slopes(w, second, k)
+    for j in range(c.shape[2]):
+        rows[k, 1, j], rows[k, 2, j] = 0.0, 0.0
+    for i in range(1, c.shape[1]):
+        slope, bend = first[k, 1, i], first[k, 2, i]
+        for j in range(c.shape[2]):
+            rows[k, 1, j] += slope * c[k, i, j]
+            rows[k, 2, j] += bend * c[k, i, j]
     up, across, bent, mixed, arched = 0.0, 0.0, 0.0, 0.0, 0.0
-    for j in range(m):
-        up += rows[1, j] * second[0, j]
-        across += rows[0, j] * second[1, j]
-        bent -= rows[2, j] * second[0, j]
-        mixed -= rows[1, j] * second[1, j]
-        arched -= rows[0, j] * second[2, j]
+    for j in range(c.shape[2]):
+        up += rows[k, 1, j] * second[k, 0, j]
+        across += rows[k, 0, j] * second[k, 1, j]
+        bent -= rows[k, 2, j] * second[k, 0, j]
+        mixed -= rows[k, 1, j] * second[k, 1, j]
+        arched -= rows[k, 0, j] * second[k, 2, j]
     # outside of the box it is a straight line less a parabola
     if beyond(z) != 0.0:
         up, bent = up - _FALL * beyond(z), _FALL
@@ -205,8 +213,8 @@ def _integral(
         outer = log_weights[i] - 0.5 * ((u - prior[0, 0]) / prior[1, 0]) ** 2 - height
         for k in range(cells):
             z = (u - box[k, 0, 0]) / box[k, 1, 0]
-            polynomials(z, first[k])
-            along(c[k], first[k], rows[k])
+            polynomials(z, first, k)
+            along(c, first, rows, k)
             outer -= 0.5 * _FALL * beyond(z) ** 2
         for n in range(count):
             v, inner = centre, outer
@@ -215,7 +223,7 @@ def _integral(
             inner -= 0.5 * ((v - prior[0, 1]) / prior[1, 1]) ** 2
             for k in range(cells):
                 w = (v - box[k, 0, 1]) / box[k, 1, 1]
-                polynomials(w, second[k])
+                polynomials(w, second, k)
                 inner -= 0.5 * _FALL * beyond(w) ** 2
                 for j in range(c.shape[2]):
                     inner += rows[k, 0, j] * second[k, 0, j]
@@ -259,7 +267,7 @@ def _contract_all(
 ) -> None:
     """Contract the tables of a partner's cells."""
     for cell in range(first, last):
-        contract(table, basis, cell, e, c[cell - first])
+        contract(table, basis, cell, e, c, cell - first)
 
 
 @compiled
@@ -278,9 +286,10 @@ def log_marginals(
     nodes: FloatArray,
     log_weights: FloatArray,
     levels: int,
+    part: IntArray,
     out: FloatArray,
 ) -> None:
-    """Add every partner's log marginal likelihood to ``out``, for many shared parameters.
+    """Add every partner's log marginal likelihood to its part of ``out``, for many draws.
 
     Parameters
     ----------
@@ -299,7 +308,9 @@ def log_marginals(
         Gauss-Hermite, normalised: the weights times exp(-z^2 / 2) add to one.
     levels : int
         1: the second level is flat, and one node does for it.
-    out : float64 array, shape (n,)
+    part : int64 array, shape (n_partners,)
+        Column of ``out`` that a partner is added to.
+    out : float64 array, shape (n, n_parts)
     """
     most = np.diff(start).max()
     c, box, prior = np.empty((most, *sizes)), np.empty((most, 2, 2)), np.empty((2, 2))
@@ -328,7 +339,7 @@ def log_marginals(
                 levels,
                 cells,
             )
-            out[e] += value - math.log(prior[1, 0] * prior[1, 1])
+            out[e, part[p]] += value - math.log(prior[1, 0] * prior[1, 1])
 
 
 @compiled
@@ -371,6 +382,7 @@ def level_ranges(
 
 @compiled
 def draw_levels(
+    stream: np.random.Generator,
     table: FloatArray,
     sizes: tuple[int, int],
     centre: FloatArray,
@@ -384,26 +396,23 @@ def draw_levels(
     shift: FloatArray,
     bank: FloatArray,
     log_bank: FloatArray,
-    tries: int,
-    uniform: FloatArray,
     out: FloatArray,
     even: FloatArray,
     kept: FloatArray,
 ) -> None:
-    """Draw each partner's levels given each draw of the shared parameters.
+    """Draw each partner's levels given each draw of the shared parameters, by rejection.
 
     Parameters
     ----------
+    stream : numpy.random.Generator
+        Advanced.
     table, sizes, centre, half, group, start, pattern, basis, mean, sd, shift
         As in :func:`log_marginals`.
     bank, log_bank : float64 array, shape (n_bank, 2), (n_bank,)
-        Standard proposals and their log-density; ``tries`` of them in a row are used.
-    tries : int
-    uniform : float64 array, shape (n, n_partners, 2)
-        Where in the bank to begin, and which of the weighted proposals to take.
+        Standard proposals and their log-density.
     out : float64 array, shape (n, n_partners, 2)
     even : float64 array, shape (n_partners,)
-        Mean effective share of the proposals.
+        Effective share of the proposals.
     kept : float64 array, shape (n_partners, 2)
         Mean of the levels' conditional variance over the group's.
     """
@@ -412,34 +421,35 @@ def draw_levels(
     first, second = np.empty((most, 3, sizes[0])), np.empty((most, 3, sizes[1]))
     rows = np.empty((most, 3, sizes[1]))
     at, found, root, trial = np.empty(2), np.empty(5), np.empty(3), np.empty(2)
-    weight, places = np.empty(tries), np.empty((tries, 2))
     count = basis.shape[0]
+    trials = min(_TRIAL_DRAWS, count)
     for p in range(group.size):
         cells = start[p + 1] - start[p]
-        for e in range(count):
+        bound, proposed, total, squares = 0.0, 0, 0.0, 0.0
+        for turn in range(trials + count):
+            # first a few draws all over are tried, to learn how large weights become
+            e = turn - trials if turn >= trials else turn * (count - 1) // max(trials - 1, 1)
             _contract_all(table, basis, start[p], start[p + 1], e, c)
             _place(p, e, centre, half, group, start, pattern, mean, sd, shift, box, prior, at)
             height = _climb(c, at, box, prior, first, second, rows, found, trial, cells)
             _spread(found, root)
-            begin = int(uniform[e, p, 0] * (bank.shape[0] - tries))
-            total, squares = 0.0, 0.0
-            for k in range(tries):
-                z, w = bank[begin + k, 0], bank[begin + k, 1]
+            for _ in range(_TRIALS if turn < trials else _MOST_PROPOSALS):
+                n = int(stream.random() * bank.shape[0])
+                z, w = bank[n, 0], bank[n, 1]
                 trial[0], trial[1] = at[0] + root[0] * z, at[1] + root[1] * z + root[2] * w
-                places[k, 0], places[k, 1] = trial[0], trial[1]
                 gap = _height(c, trial, box, prior, first, second, rows, cells) - height
-                gap -= log_bank[begin + k]
-                weight[k] = math.exp(min(gap, 300.0))
-                total += weight[k]
-                squares += weight[k] ** 2
-            chosen, left = 0, uniform[e, p, 1] * total - weight[0]
-            while left > 0.0 and chosen < tries - 1:
-                chosen += 1
-                left -= weight[chosen]
-            out[e, p, 0], out[e, p, 1] = places[chosen, 0], places[chosen, 1]
-            even[p] += total * total / squares / tries / count
+                weight = math.exp(min(gap - log_bank[n], 300.0))
+                proposed, total, squares = proposed + 1, total + weight, squares + weight**2
+                if turn >= trials and stream.random() * bound <= weight:
+                    break
+                bound = max(bound, _MARGIN * weight) if turn < trials else bound
+            if turn < trials:
+                continue
+            bound = max(bound, weight)
+            out[e, p, 0], out[e, p, 1] = trial[0], trial[1]
             kept[p, 0] += (root[0] / prior[1, 0]) ** 2 / count
             kept[p, 1] += (root[1] ** 2 + root[2] ** 2) / prior[1, 1] ** 2 / count
+        even[p] = total * total / squares / proposed
 
 
 @compiled
@@ -464,7 +474,7 @@ def table_at(
     for p in range(table.shape[0]):
         box[0, 0], box[0, 1] = centre[p], half[p]
         for e in range(basis.shape[0]):
-            contract(table, basis, p, e, c[0])
+            contract(table, basis, p, e, c, 0)
             at[0], at[1] = levels[e, p, 0], levels[e, p, 1]
             flat[0] = at
             out[e, p] = _height(c, at, box, flat, first, second, rows, 1)

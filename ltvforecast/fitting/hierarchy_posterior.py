@@ -32,6 +32,7 @@ from ltvforecast.fitting.hierarchy_levels import (
     score_of,
     shared_of,
 )
+from ltvforecast.fitting.hierarchy_stand_in import Parts, sample_by_stand_in
 from ltvforecast.fitting.hierarchy_tables import (
     Box,
     PartnerLevels,
@@ -39,8 +40,10 @@ from ltvforecast.fitting.hierarchy_tables import (
     PartnerValues,
     fill_tables,
     log_marginal,
+    marginal_parts,
     partner_ranges,
     sample_levels,
+    within,
 )
 from ltvforecast.fitting.laplace import LogDensity, PosteriorDraws, sample_posterior
 from ltvforecast.fitting.mle import Optimum
@@ -50,7 +53,7 @@ from ltvforecast.types import FloatArray
 __all__ = ["HierarchyDraws", "HierarchyProblem", "HierarchyStart", "sample_hierarchy"]
 
 _ROUNDS = 8
-_PILOT_DRAWS = 200
+_PILOT_DRAWS, _FEWER_PILOT_DRAWS = 200, 60
 _REACH = 4.5
 _WIDE_SD = 1.8
 _SHAPE_REACH = 6.0
@@ -59,6 +62,9 @@ _FINER = (1.0, 1.4, 2.0)
 _ROUGH = 0.75
 _FEWEST_PROPOSALS = 1000
 _PROPOSALS_PER_DRAW = 2.5
+_MOST_PARTS = 40
+_MANY_PARTNERS = 800
+"""Of fewer, the posterior is too far from normal for a stand-in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,29 +165,26 @@ def sample_hierarchy(
     """
     refused = Refused(what=problem.what, gates=())
     eta: FloatArray | None = None
+    bends: FloatArray | None = None
     if pilot is not None:
         try:
             first = _locate(pilot, start, rng=rng)
         except ConvergenceError as error:
             return Refused(what=problem.what, gates=(error.found,))
         start, eta = _start_of(pilot, first, wider=0.5), first.optimum.theta
+        more = len(problem.cells.group) / len(pilot.cells.group)
+        bends = first.optimum.curvature * more if problem.segments == 1 else None
     for finer in _FINER:
         try:
-            place = _locate(problem, start, rng=rng, eta=eta, finer=finer)
-            found = sample_posterior(
-                place.density,
-                place.optimum,
-                prior=place.guard,
-                draws=draws,
-                rng=rng,
-                what=problem.what,
-                proposals=max(_FEWEST_PROPOSALS, int(_PROPOSALS_PER_DRAW * draws)),
-            )
+            place = _locate(problem, start, rng=rng, eta=eta, bends=bends, finer=finer)
+            found, off = _sampled(problem, place, draws=draws, rng=rng)
         except ConvergenceError as error:
             return Refused(what=problem.what, gates=(error.found,))
         shared = problem.shared(found.theta, place.anchors)
         levels = sample_levels(shared, place.tables, rng)
-        checks = check_hierarchy(problem.values, place.tables, found, shared=shared, levels=levels)
+        checks = check_hierarchy(
+            problem.values, place.tables, found, shared=shared, levels=levels, stand_in=off
+        )
         gates = failed_gates(checks)
         if not gates:
             return HierarchyDraws(
@@ -197,6 +200,57 @@ def sample_hierarchy(
             break
         eta, start = place.optimum.theta, _start_of(problem, place, wider=1.5)
     return refused
+
+
+# --- draws of what partners share ----------------------------------------------------------------
+
+
+def _sampled(
+    problem: HierarchyProblem, place: _Place, *, draws: int, rng: np.random.Generator
+) -> tuple[PosteriorDraws, float]:
+    """Draw with a stand-in where the density is the sum of a few parts, and else as it is."""
+    parts = _parts_of(problem, place.tables, place.anchors)
+    if parts is not None:
+        found = sample_by_stand_in(parts, place.optimum, prior=place.guard, draws=draws, rng=rng)
+        if found is not None:
+            return found.draws, found.error
+    direct = sample_posterior(
+        place.density,
+        place.optimum,
+        prior=place.guard,
+        draws=draws,
+        rng=rng,
+        what=problem.what,
+        proposals=max(_FEWEST_PROPOSALS, int(_PROPOSALS_PER_DRAW * draws)),
+    )
+    return direct, 0.0
+
+
+def _parts_of(problem: HierarchyProblem, tables: PartnerTables, anchors: Anchors) -> Parts | None:
+    """Take the density apart by segment: shapes, the segment's means, and spreads."""
+    cells, priors, segments = problem.cells, problem.priors, problem.segments
+    if cells.names or segments > _MOST_PARTS or len(cells.group) < _MANY_PARTNERS:
+        return None
+    levels = priors.levels
+    score = 3 + np.arange(levels) * (2 if segments == 1 else 3 + segments)
+    own = [*range(levels)]
+
+    def values(eta: FloatArray) -> FloatArray:
+        with np.errstate(all="ignore"):
+            shared = problem.shared(eta, anchors)
+            return marginal_parts(shared, tables, cells.segment, parts=segments)
+
+    def coordinates(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        with np.errstate(all="ignore"):
+            shared = problem.shared(eta, anchors)
+        scores = eta[:, score] if priors.apart is None else eta[:, :0]
+        made = [
+            np.concatenate([eta[:, :2], shared.mean[:, g, own], scores], axis=1)
+            for g in range(segments)
+        ]
+        return np.stack(made), np.where(within(shared, tables), shared.log_prior, -np.inf)
+
+    return Parts(values=values, coordinates=coordinates)
 
 
 # --- where the posterior lies -------------------------------------------------------------------
@@ -229,6 +283,7 @@ def _locate(
     *,
     rng: np.random.Generator,
     eta: FloatArray | None = None,
+    bends: FloatArray | None = None,
     finer: float = 1.0,
 ) -> _Place:
     """Tabulate, climb, and move the tables to where the posterior turns out to be."""
@@ -242,10 +297,10 @@ def _locate(
     centre = peaks[cells.owner] + cells.shifts(start.effect[None])[0, cells.pattern]
     box = Box(shapes=start.shapes, shapes_half=start.shapes_half, centre=centre, half=half)
     eta = _first_eta(problem, start) if eta is None else eta.copy()
-    bends: FloatArray | None = None
     many = len(eta) > _MANY_COORDINATES
     # where there are many coordinates, other points each time would never agree on the boxes
-    same = rng.standard_normal((_PILOT_DRAWS, len(eta))) if many else None
+    count = _PILOT_DRAWS if len(cells.group) < _MANY_PARTNERS else _FEWER_PILOT_DRAWS
+    same = rng.standard_normal((count, len(eta))) if many else None
     for turn in range(_ROUNDS):
         rough = turn == 0
         tables = fill_tables(
@@ -257,12 +312,12 @@ def _locate(
             finer=_ROUGH * finer if rough else finer,
         )
         density = _density_of(problem, tables, anchors)
-        if many:
+        if many or bends is not None:
             optimum = climb_by_slopes(density, eta, tables.box, bends)
         else:
             optimum = climb(density, eta, tables.box)
         eta, bends = optimum.theta, optimum.curvature
-        points = rng.standard_normal((_PILOT_DRAWS, len(eta))) if same is None else same
+        points = rng.standard_normal((count, len(eta))) if same is None else same
         box = _next_box(
             problem, tables, anchors=anchors, optimum=optimum, guard=guard, points=points
         )

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ltvforecast.fit_types import SpendFit
 from ltvforecast.fitting.covariate_design import CovariateDesign
 from ltvforecast.fitting.hierarchy import home_numbers, segment_numbers, segment_place
 from ltvforecast.fitting.hierarchy_cells import Cells, make_cells
@@ -38,7 +39,7 @@ from ltvforecast.fitting.spend_likelihood import spend_parameters
 from ltvforecast.formulas.compiling import compiled
 from ltvforecast.formulas.special import log_gamma, log_gamma_ratio
 from ltvforecast.partner_types import PartnerPooling
-from ltvforecast.types import FloatArray, IntArray, SpendFit
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = [
     "PARTNER_SPEND_PRIORS",
@@ -194,7 +195,8 @@ def fit_partner_spend(
     problem = _problem(rows, cells, len(names), priors)
     pilot = None
     if len(cells.group) > 2 * _PILOT_PARTNERS:
-        chosen = np.linspace(0, len(cells.group) - 1, _PILOT_PARTNERS).astype(np.int64)
+        size = max(_PILOT_PARTNERS, len(cells.group) // 8)
+        chosen = np.linspace(0, len(cells.group) - 1, size).astype(np.int64)
         few, theirs = cells.part(chosen)
         pilot = _problem(rows.part(theirs), few, len(names), priors)
     start = _start(pooled, data.unit, columns=len(cells.names))

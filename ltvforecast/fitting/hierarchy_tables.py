@@ -7,6 +7,8 @@ integrated by Gauss-Hermite nodes that follow the peak (Naylor & Smith 1982; Liu
 
 References
 ----------
+Caffo, B. S., Booth, J. G. and Davis, A. C. (2002), "Empirical supremum rejection sampling",
+Biometrika 89(4), 745-754.
 Liu, Q. and Pierce, D. A. (1994), "A note on Gauss-Hermite quadrature", Biometrika 81(3), 624-629.
 Naylor, J. C. and Smith, A. F. M. (1982), "Applications of a method for the efficient computation
 of posterior distributions", Applied Statistics 31(3), 214-225.
@@ -18,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import gammaln
 
 from ltvforecast.fitting.chebyshev import chebyshev_nodes, chebyshev_polynomials
@@ -40,9 +43,11 @@ __all__ = [
     "fill_tables",
     "levels_of_all",
     "log_marginal",
+    "marginal_parts",
     "partner_ranges",
     "sample_levels",
     "table_gap",
+    "within",
 ]
 
 PartnerValues = Callable[[FloatArray, FloatArray, FloatArray, FloatArray], FloatArray]
@@ -50,8 +55,6 @@ PartnerValues = Callable[[FloatArray, FloatArray, FloatArray, FloatArray], Float
 
 NODES = 5
 """Gauss-Hermite nodes along each level."""
-CANDIDATES = 16
-"""Proposals from which each draw of a partner's levels is taken."""
 WIDEST = 3.0
 """Spreads of partners above this, four times the scale of their prior, are left out."""
 _DF = 7.0
@@ -223,11 +226,51 @@ def log_marginal(shared: Shared, tables: PartnerTables, *, nodes: int = NODES) -
     float64 array, shape (n,)
         Minus infinity outside of the tables, and where partners would differ absurdly.
     """
+    one = np.zeros(len(tables.cells.group), dtype=np.int64)
+    total = marginal_parts(shared, tables, one, parts=1, nodes=nodes)[:, 0]
+    return np.where(np.isfinite(total), total + shared.log_prior, -np.inf)
+
+
+def within(shared: Shared, tables: PartnerTables) -> npt.NDArray[np.bool_]:
+    """Say which shared parameters are in the tables, and not absurd.
+
+    Parameters
+    ----------
+    shared : Shared
+    tables : PartnerTables
+
+    Returns
+    -------
+    bool array, shape (n,)
+    """
     inside = np.all(np.abs(shared.shapes - tables.box.shapes) <= tables.box.shapes_half, axis=1)
     inside &= np.isfinite(shared.log_prior)
-    inside &= np.all((shared.sd > 1e-6) & (shared.sd <= WIDEST), axis=1)
+    return np.asarray(inside & np.all((shared.sd > 1e-6) & (shared.sd <= WIDEST), axis=1))
+
+
+def marginal_parts(
+    shared: Shared, tables: PartnerTables, part: IntArray, *, parts: int, nodes: int = NODES
+) -> FloatArray:
+    """Log marginal likelihood of shared parameters, by parts of the partners, without the prior.
+
+    Parameters
+    ----------
+    shared : Shared
+    tables : PartnerTables
+    part : int64 array, shape (n_partners,)
+        Which part a partner belongs to.
+    parts : int
+    nodes : int
+        Gauss-Hermite nodes along each level.
+
+    Returns
+    -------
+    float64 array, shape (n, n_parts)
+        Minus infinity outside of the tables, and where partners would differ absurdly.
+    """
+    inside = within(shared, tables)
     rows = np.flatnonzero(inside)
-    total = np.zeros(len(rows))
+    total = np.zeros((len(rows), parts))
     points, log_weights = _hermite(nodes)
     cells = tables.cells
     step = max(1, int(_CHUNK_BYTES / (16.0 * (len(cells.segment_of) + len(cells.patterns)))))
@@ -248,10 +291,11 @@ def log_marginal(shared: Shared, tables: PartnerTables, *, nodes: int = NODES) -
             points,
             log_weights,
             tables.levels,
+            part,
             total[first : first + step],
         )
-    result = np.full(len(inside), -np.inf)
-    result[inside] = total + shared.log_prior[inside]
+    result = np.full((len(inside), parts), -np.inf)
+    result[inside] = total
     return result
 
 
@@ -308,8 +352,8 @@ def sample_levels(shared: Shared, tables: PartnerTables, rng: np.random.Generato
 
     Notes
     -----
-    Importance resampling: of 16 proposals from a bivariate t with 7 degrees of freedom over the
-    peak one is taken, with the weight that makes up for the difference.
+    Rejection sampling from a bivariate t with 7 degrees of freedom over the peak. Its bound is the
+    largest weight met so far, with a margin (Caffo, Booth & Davis 2002).
     """
     cells = tables.cells
     partners, count = len(cells.group), len(shared.sd)
@@ -329,6 +373,7 @@ def sample_levels(shared: Shared, tables: PartnerTables, rng: np.random.Generato
         first, last = cells.start[part.start], cells.start[part.stop]
         found = np.empty((count, part.stop - start, 2))
         draw_levels(
+            rng,
             tables.coefficients[first:last],
             tables.sizes[2:],
             tables.box.centre[first:last],
@@ -342,8 +387,6 @@ def sample_levels(shared: Shared, tables: PartnerTables, rng: np.random.Generato
             shifts,
             bank,
             log_bank,
-            CANDIDATES,
-            rng.uniform(size=found.shape),
             found,
             even[part],
             kept[part],

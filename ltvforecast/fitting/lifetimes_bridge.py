@@ -21,20 +21,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from ltvforecast.errors import ConfigError, ConvergenceError, SummaryError
+from ltvforecast.fit_types import Diagnostics, FitSettings, FittedModel, PurchaseFit, SpendFit
 from ltvforecast.fitting.compress import unique_rows
 from ltvforecast.fitting.spend import fit_spend
 from ltvforecast.fitting.spend_data import means_data
 from ltvforecast.formulas import bgnbd, gamma_gamma
-from ltvforecast.types import (
-    CustomerSummary,
-    Diagnostics,
-    FitSettings,
-    FittedModel,
-    FloatArray,
-    PurchaseFit,
-    SpendFit,
-    TimeUnit,
-)
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import FloatArray, TimeUnit
 
 __all__ = ["from_lifetimes", "lifetimes_purchase", "lifetimes_spend"]
 

@@ -36,7 +36,8 @@ class Sampling:
     chains, tune, steps : int
         Chains, tuning steps of each, and steps kept of each.
     target_accept : float or None
-        Higher means smaller steps; None: .95 where partners differ, else .8.
+        Higher means smaller steps; None: .95 where partners differ (.99 if steps diverge even so),
+        else .8.
     sampler : {"auto", "nutpie", "pymc"}
         ``auto``: nutpie if it is installed. The choice changes the draws, not their distribution.
     cores : int or None

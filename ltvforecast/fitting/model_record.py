@@ -10,29 +10,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ltvforecast.check_types import FitCheck, FitChecks
 from ltvforecast.covariate_types import CovariateEffects
-from ltvforecast.fitting.covariate_record import coding_records, codings_from
-from ltvforecast.partner_types import PartnerPooling
-from ltvforecast.types import (
-    Account,
-    AccountLine,
-    Allocation,
+from ltvforecast.fit_types import (
     Calendar,
-    CustomerSummary,
     Dependence,
     Diagnostics,
-    FitCheck,
-    FitChecks,
     FitSettings,
     FittedModel,
-    FloatArray,
-    LayerEstimate,
-    Layers,
     PurchaseFit,
-    RiskBand,
     SpendFit,
-    TrackRecord,
 )
+from ltvforecast.fitting.covariate_record import coding_records, codings_from
+from ltvforecast.layer_types import LayerEstimate, Layers, RiskBand, TrackRecord
+from ltvforecast.partner_types import PartnerPooling
+from ltvforecast.transaction_types import Account, AccountLine, Allocation, CustomerSummary
+from ltvforecast.types import FloatArray
 
 __all__ = ["effect_tables", "fitted_model", "model_record", "parameter_summary"]
 
@@ -49,7 +42,7 @@ def model_record(model: FittedModel) -> dict[str, Any]:
     dict
         Infinite half-lives, concentrations and Pareto k are given as None. ``parameters`` are
         those of the average customer where partners differ
-        (:attr:`ltvforecast.types.FittedModel.average_draws`).
+        (:attr:`ltvforecast.fit_types.FittedModel.average_draws`).
     """
     summary, average = model.summary, model.average_draws
     fits: tuple[tuple[str, PurchaseFit | SpendFit], ...] = (

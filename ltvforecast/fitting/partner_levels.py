@@ -15,7 +15,8 @@ from ltvforecast.fitting.hierarchy import PartnerPurchases, fit_partner_purchase
 from ltvforecast.fitting.hierarchy_diagnostics import MOSTLY_SEGMENT
 from ltvforecast.fitting.hierarchy_gates import Refused
 from ltvforecast.fitting.hierarchy_spend import PartnerSpend, fit_partner_spend
-from ltvforecast.types import DEFAULT_SEED, CustomerSummary, FloatArray, IntArray
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import DEFAULT_SEED, FloatArray, IntArray
 
 __all__ = ["PartnerFit", "fit_partners", "partner_table", "partner_words"]
 

@@ -14,12 +14,13 @@ import numpy as np
 import xarray as xr
 
 from ltvforecast.errors import ConfigError
+from ltvforecast.fit_types import FittedModel, PurchaseFit, SpendFit
 from ltvforecast.fitting.calendar import history_on_clock
 from ltvforecast.fitting.compress import unique_rows
 from ltvforecast.fitting.customer_draws import customer_draws, differs, main_partners
 from ltvforecast.fitting.spend_data import SpendData, amounts_data, means_data
 from ltvforecast.formulas import bgnbd, gamma_gamma
-from ltvforecast.types import FittedModel, FloatArray, IntArray, PurchaseFit, SpendFit
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["Observations", "Part", "log_likelihood", "observations", "to_inference_data"]
 

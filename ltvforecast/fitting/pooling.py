@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ltvforecast.errors import ConfigError, ConvergenceError
+from ltvforecast.fit_types import Diagnostics, FitSettings
 from ltvforecast.fitting.covariate_design import CovariateDesign
+from ltvforecast.fitting.effect_columns import Covariates
 from ltvforecast.fitting.hierarchy import PartnerPurchases, fit_partner_purchases
 from ltvforecast.fitting.hierarchy_gates import Refused
 from ltvforecast.fitting.hierarchy_spend import PartnerSpend, fit_partner_spend
@@ -20,7 +22,8 @@ from ltvforecast.fitting.sampled_partners import (
     sample_partner_purchases,
     sample_partner_spend,
 )
-from ltvforecast.types import CustomerSummary, Diagnostics, FitSettings, FloatArray
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import FloatArray
 
 __all__ = [
     "FEWEST_PARTNERS",
@@ -128,7 +131,6 @@ def pool_purchases(
     chains : ChainSettings
         For NUTS and ADVI, and where the fast posterior is refused.
     covariates : CovariateDesign, optional
-        With them nothing is sampled by Markov chains.
     on_refusal : {"sample", "together"}
     rng : numpy.random.Generator
 
@@ -143,8 +145,9 @@ def pool_purchases(
     SummaryError
         A history is impossible.
     """
+    known = _known(covariates, partners)
     if settings.method in ("nuts", "advi"):
-        return sample_partner_purchases(history, partners, chains, rng=rng)
+        return sample_partner_purchases(history, partners, chains, covariates=known, rng=rng)
     found = fit_partner_purchases(
         *history,
         partners.home,
@@ -157,11 +160,13 @@ def pool_purchases(
     )
     if not isinstance(found, Refused):
         return _flagged_purchases(found, _alone(settings))
-    why = _after_refusal(found, settings, "together" if covariates else on_refusal)
+    why = _after_refusal(found, settings, on_refusal)
     if isinstance(why, Together):
         return why
     try:
-        sampled = sample_partner_purchases(history, partners, _told(chains, found), rng=rng)
+        sampled = sample_partner_purchases(
+            history, partners, _told(chains, found), covariates=known, rng=rng
+        )
     except ConvergenceError as unconverged:
         return _given_up(found, unconverged)
     return _flagged_purchases(sampled, why)
@@ -202,8 +207,9 @@ def pool_spend(
         return Together(
             why=f"all partners share one level of spend: {settings.spend} knows no partners"
         )
+    known = _known(covariates, partners)
     if settings.method in ("nuts", "advi"):
-        return sample_partner_spend(customers, partners, chains, rng=rng)
+        return sample_partner_spend(customers, partners, chains, covariates=known, rng=rng)
     found = fit_partner_spend(
         customers,
         partners.home,
@@ -218,10 +224,12 @@ def pool_spend(
         return _flagged_spend(found, _alone(settings))
     if found.alike:
         return Together(why="all customers spend (nearly) the same, whatever their partner")
-    why = _after_refusal(found, settings, "together" if covariates else on_refusal)
+    why = _after_refusal(found, settings, on_refusal)
     if isinstance(why, Together):
         return why
-    return _spend_by_chains(customers, partners, chains, found, why, rng=rng)
+    return _spend_by_chains(
+        customers, partners, _told(chains, found), found=found, why=why, known=known, rng=rng
+    )
 
 
 def with_flags(found: Diagnostics, flags: Sequence[str]) -> Diagnostics:
@@ -257,6 +265,10 @@ def _alone(settings: FitSettings) -> tuple[str, ...]:
     return (_ALONE,) if settings.pooling == "none" else ()
 
 
+def _known(design: CovariateDesign | None, partners: Partners) -> Covariates | None:
+    return None if design is None else Covariates(design=design, home=partners.home)
+
+
 def _segments(partners: Partners) -> list[str]:
     return [partners.groups.segments[k] for k in partners.groups.segment_of]
 
@@ -282,13 +294,14 @@ def _spend_by_chains(
     customers: pd.DataFrame,
     partners: Partners,
     chains: ChainSettings,
+    *,
     found: Refused,
     why: tuple[str, ...],
-    *,
+    known: Covariates | None,
     rng: np.random.Generator,
 ) -> PartnerSpend | Together:
     try:
-        sampled = sample_partner_spend(customers, partners, _told(chains, found), rng=rng)
+        sampled = sample_partner_spend(customers, partners, chains, covariates=known, rng=rng)
     except ConvergenceError as unconverged:
         return _given_up(found, unconverged)
     return _flagged_spend(sampled, why)

@@ -13,13 +13,15 @@ import pandas as pd
 import xarray as xr
 
 from ltvforecast.errors import ConfigError, SummaryError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.customer_draws import customer_draws, main_partners
 from ltvforecast.fitting.prior_settings import DEFAULT_PRIORS, Priors
 from ltvforecast.fitting.priors import NormalPrior
 from ltvforecast.fitting.purchase_likelihood import purchase_parameters
 from ltvforecast.fitting.spend_data import amounts_data
 from ltvforecast.fitting.spend_likelihood import spend_parameters
-from ltvforecast.types import DEFAULT_SEED, CustomerSummary, FittedModel, FloatArray
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import DEFAULT_SEED, FloatArray
 
 __all__ = ["posterior_predictive", "prior_predictive"]
 

@@ -11,11 +11,13 @@ import pandas as pd
 
 from ltvforecast.acquisition_types import AcquisitionCounts, AcquisitionFit
 from ltvforecast.errors import ConvergenceError
+from ltvforecast.fit_types import Diagnostics, PurchaseFit
 from ltvforecast.fitting.acquisition import fit_acquisition
 from ltvforecast.fitting.acquisition_counts import count_acquisitions
 from ltvforecast.fitting.left_truncation import Newness, judge_newness
 from ltvforecast.formulas.clock import DAYS_PER_UNIT
-from ltvforecast.types import CustomerSummary, Diagnostics, IntArray, PurchaseFit
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import IntArray
 
 __all__ = ["AcquisitionChoice", "acquisition_counts", "fit_programme_acquisition"]
 

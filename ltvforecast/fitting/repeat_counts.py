@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ltvforecast.fit_types import Calendar
 from ltvforecast.formulas.bgnbd import expected_purchases_alive
 from ltvforecast.formulas.clock import DAYS_PER_UNIT, cumulated_rates, day_rates
-from ltvforecast.types import Calendar, CustomerSummary, FloatArray, IntArray
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["DailyCounts", "daily_counts", "first_days", "seen_repeats"]
 

@@ -29,6 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
 
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.acquisition_record import (
     acquisition_arrays,
     acquisition_record,
@@ -37,7 +38,8 @@ from ltvforecast.fitting.acquisition_record import (
 from ltvforecast.fitting.model_card import model_card
 from ltvforecast.fitting.model_record import effect_tables, fitted_model, model_record
 from ltvforecast.sealed import FolderKind, damaged, index_record, read_index, sealed_folder
-from ltvforecast.types import CustomerSummary, FittedModel, FloatArray
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import FloatArray
 
 __all__ = ["FORMAT_VERSION", "load_model", "save_model"]
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ltvforecast.errors import ConfigError, ForecastError
-from ltvforecast.types import FloatArray, IntArray, PartnerForecast
+from ltvforecast.forecast_types import PartnerForecast
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = [
     "LANDMARKS",

@@ -7,6 +7,7 @@ import datetime as dt
 import numpy as np
 from matplotlib.axes import Axes
 
+from ltvforecast.check_types import FitCheck, FitChecks
 from ltvforecast.errors import ConfigError
 from ltvforecast.plots.style import (
     BAND,
@@ -20,7 +21,6 @@ from ltvforecast.plots.style import (
     finish,
     month_axis,
 )
-from ltvforecast.types import FitCheck, FitChecks
 
 __all__ = [
     "plot_conditional_expectation",

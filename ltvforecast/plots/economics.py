@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ltvforecast.errors import ForecastError
+from ltvforecast.forecast_types import PartnerForecast
 from ltvforecast.plots.chart_data import bounds, by_week, costly_partners, forecast_by_period
 from ltvforecast.plots.labels import display_name
 from ltvforecast.plots.style import (
@@ -22,7 +23,7 @@ from ltvforecast.plots.style import (
     month_axis,
     period_days,
 )
-from ltvforecast.types import FloatArray, PartnerForecast
+from ltvforecast.types import FloatArray
 
 __all__ = ["plot_commission", "plot_ltv_to_cac"]
 

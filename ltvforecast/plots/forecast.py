@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from ltvforecast.errors import ForecastError
+from ltvforecast.forecast_types import PartnerForecast
 from ltvforecast.plots.chart_data import (
     as_of_date,
     bounds,
@@ -34,7 +35,6 @@ from ltvforecast.plots.style import (
     month_axis,
     period_days,
 )
-from ltvforecast.types import PartnerForecast
 
 __all__ = ["plot_forecast", "plot_pareto", "plot_partner_intervals", "plot_watch_list"]
 

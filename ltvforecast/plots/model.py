@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from ltvforecast.checks.frequency import purchase_frequencies
 from ltvforecast.errors import ConfigError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.plots.style import (
     EMPHASIS,
     INK,
@@ -16,7 +17,6 @@ from ltvforecast.plots.style import (
     count_axis,
     finish,
 )
-from ltvforecast.types import FittedModel
 
 __all__ = ["plot_frequency_fit", "plot_posterior", "plot_season"]
 

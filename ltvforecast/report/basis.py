@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ltvforecast.errors import ForecastError
+from ltvforecast.forecast_types import PartnerForecast
 from ltvforecast.plots.chart_data import (
     as_of_date,
     by_week,
@@ -21,7 +22,6 @@ from ltvforecast.plots.chart_data import (
 )
 from ltvforecast.plots.labels import display_name
 from ltvforecast.report.wording import horizon_words, money, money_range
-from ltvforecast.types import PartnerForecast
 
 __all__ = [
     "Basis",

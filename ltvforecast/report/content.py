@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from ltvforecast.errors import ForecastError
+from ltvforecast.forecast_types import PartnerForecast
 from ltvforecast.report.basis import Basis, amount, between, build_basis, listed, told, whole
 from ltvforecast.report.cells import probability
 from ltvforecast.report.commission import commission
@@ -31,7 +32,6 @@ from ltvforecast.report.wording import (
     odds,
     times_text,
 )
-from ltvforecast.types import PartnerForecast
 
 __all__ = ["OPTIONAL", "SECTIONS", "build_report"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ltvforecast.types import PartnerForecast
+from ltvforecast.forecast_types import PartnerForecast
 
 __all__ = ["Card", "Cell", "Chart", "ChartName", "Column", "Fact", "Report", "Section", "Table"]
 

@@ -6,11 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
-from ltvforecast.economics_types import Terms
+from ltvforecast.economics_types import Economics, Terms
 from ltvforecast.report.basis import Basis, amount, named, whole
 from ltvforecast.report.document import Fact
 from ltvforecast.report.wording import money, percent, rounded
-from ltvforecast.types import Economics
 
 __all__ = [
     "costs_given",

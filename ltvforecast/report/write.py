@@ -6,12 +6,12 @@ from os import PathLike
 from pathlib import Path
 
 from ltvforecast.errors import ConfigError
+from ltvforecast.forecast_types import PartnerForecast
 from ltvforecast.output import whole_file
 from ltvforecast.report.content import build_report
 from ltvforecast.report.html import render_html
 from ltvforecast.report.pdf import write_pdf
 from ltvforecast.report.workbook import write_workbook
-from ltvforecast.types import PartnerForecast
 
 __all__ = ["write_report"]
 

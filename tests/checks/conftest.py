@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 
 import ltvforecast as ltv
+from ltvforecast.check_types import FitChecks
 from ltvforecast.data.transactions import read_transactions
-from ltvforecast.types import FitChecks, FittedModel, Transactions
+from ltvforecast.fit_types import FittedModel
+from ltvforecast.transaction_types import Transactions
 from tests.checks.made_orders import bare_fit, made_fit
 
 

@@ -10,8 +10,9 @@ from scipy.special import gammainccinv, gammaincinv, ndtr
 
 from ltvforecast.data.summary import summarize
 from ltvforecast.data.transactions import read_transactions
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.fit_model import Method, fit_model
-from ltvforecast.types import CustomerSummary, FittedModel
+from ltvforecast.transaction_types import CustomerSummary
 
 World = Literal[
     "model", "regular", "clumpy", "spend_more", "spend_less", "trend", "season", "partners",

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from ltvforecast.check_types import FitChecks
 from ltvforecast.checks.dependence import check_dependence, single_amount_spearman
 from ltvforecast.checks.sample import Purchases, Sample, take_sample
-from ltvforecast.types import Dependence, FitChecks, FittedModel
+from ltvforecast.fit_types import Dependence, FittedModel
 from tests.checks.made_orders import made_fit
 
 

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 import ltvforecast as ltv
+from ltvforecast.check_types import FitChecks
 from ltvforecast.checks.sample import take_sample
-from ltvforecast.types import FitChecks, FittedModel
+from ltvforecast.fit_types import FittedModel
 from tests.checks.made_orders import World, made_fit
 
 

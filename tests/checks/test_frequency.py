@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
+from ltvforecast.check_types import FitChecks
 from ltvforecast.checks.frequency import check_frequency, purchase_frequencies
-from ltvforecast.types import FitChecks, FittedModel
+from ltvforecast.fit_types import FittedModel
 from tests.checks.made_orders import made_fit
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import ltvforecast as ltv
+from ltvforecast.check_types import FitChecks
 from ltvforecast.checks.holdout import HoldOut, check_holdout, hold_out
 from ltvforecast.checks.sample import Sample, take_sample
-from ltvforecast.types import FitChecks, FittedModel
+from ltvforecast.fit_types import FittedModel
 from tests.checks.made_orders import bare_fit
 
 

@@ -12,8 +12,8 @@ from ltvforecast.checks.frequency import purchase_frequencies
 from ltvforecast.checks.tracking import check_tracking
 from ltvforecast.data.summary import summarize
 from ltvforecast.data.synthetic import simulate_programme
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.fit_model import fit_model
-from ltvforecast.types import FittedModel
 
 KNOWN = {
     "frequency", "one_time_buyers", "heaviest_buyer", "dispersion", "partner_inequality",

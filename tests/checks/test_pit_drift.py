@@ -7,7 +7,7 @@ from scipy.stats import norm
 
 from ltvforecast.checks.pit_drift import check_pit
 from ltvforecast.evaluate.records import MODEL, PROGRAMME, Evaluation
-from ltvforecast.types import Horizon
+from ltvforecast.forecast_types import Horizon
 
 
 def evaluation_of(pit: list[float] | np.ndarray, *, step: int = 90, days: int = 90) -> Evaluation:

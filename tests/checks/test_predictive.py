@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from ltvforecast.check_types import FitCheck, FitChecks
 from ltvforecast.checks.predictive import check_predictive
 from ltvforecast.checks.sample import take_sample
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.fit_model import fit_model
-from ltvforecast.types import FitCheck, FitChecks, FittedModel
 from tests.checks.made_orders import made_fit
 
 

@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 
 import ltvforecast as ltv
+from ltvforecast.check_types import FitChecks
 from ltvforecast.checks.clock import ages_on_clock, days_on_clock
 from ltvforecast.checks.sample import purchases_until, take_sample
 from ltvforecast.checks.tracking import check_tracking, expected_repeat_purchases, period_edges
+from ltvforecast.fit_types import Calendar, FittedModel
 from ltvforecast.formulas.bgnbd import expected_purchases
-from ltvforecast.types import Calendar, FitChecks, FittedModel, Transactions
+from ltvforecast.transaction_types import Transactions
 from tests.checks.made_orders import bare_fit
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ltvforecast.data.account import account_line, account_lines, account_record, money_text
-from ltvforecast.types import Account, AccountLine
+from ltvforecast.transaction_types import Account, AccountLine
 
 LINES = (
     account_line("rejected", "duplicate", "said twice", row=np.array([9, 4, 8, 7, 6, 5]),

@@ -17,7 +17,7 @@ from ltvforecast.data.attribution import (
 )
 from ltvforecast.data.datasets import load_complete_journey
 from ltvforecast.errors import SummaryError
-from ltvforecast.types import Allocation
+from ltvforecast.transaction_types import Allocation
 
 RULES = ("share", "first", "last", "linear", "position")
 

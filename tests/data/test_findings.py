@@ -13,7 +13,7 @@ from ltvforecast.data.findings import Finding, refusal, rejecting_finding
 from ltvforecast.data.quoting import shown
 from ltvforecast.data.source import MalformedLine, SourceTable
 from ltvforecast.errors import TransactionError
-from ltvforecast.types import Account
+from ltvforecast.transaction_types import Account
 
 ACCOUNT = Account(source="a.csv", rows_read=10, columns={}, lines=())
 

@@ -12,7 +12,7 @@ from ltvforecast.data.partner_table import OTHER, PartnerTable, read_partners
 from ltvforecast.data.summary import summarize
 from ltvforecast.errors import SummaryError
 from ltvforecast.evaluate import hindcast, replay
-from ltvforecast.types import CustomerSummary
+from ltvforecast.transaction_types import CustomerSummary
 
 FRAME = pd.DataFrame(
     {

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ltvforecast.data.refunds import NettedPurchases, net_refunds
 from ltvforecast.data.transactions import read_transactions
 from ltvforecast.errors import TransactionError
-from ltvforecast.types import Transactions
+from ltvforecast.transaction_types import Transactions
 
 LATE = dt.date(2025, 12, 31)
 

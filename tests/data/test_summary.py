@@ -17,7 +17,7 @@ from ltvforecast.data.datasets import load_cdnow_sample, load_complete_journey
 from ltvforecast.data.summary import customer_table, summarize
 from ltvforecast.data.transactions import read_transactions
 from ltvforecast.errors import SummaryError
-from ltvforecast.types import Account, AccountLine, CustomerSummary, Transactions
+from ltvforecast.transaction_types import Account, AccountLine, CustomerSummary, Transactions
 
 EPOCH = pd.Timestamp("1970-01-01")
 

@@ -17,7 +17,7 @@ import pytest
 from ltvforecast.data.account import account_lines
 from ltvforecast.data.transactions import read_transactions, write_rejects
 from ltvforecast.errors import ConfigError, OutputExistsError, TransactionError
-from ltvforecast.types import Account, Transactions
+from ltvforecast.transaction_types import Account, Transactions
 
 TODAY = dt.date(2025, 6, 30)
 HOSTILE = ["=cmd|' /C calc'!A0", "+1", "-1", "@x", "\tx", "<b>&", 'q"q', "a\nb", "\u202e", "NULL"]

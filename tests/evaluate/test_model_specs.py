@@ -9,7 +9,7 @@ from ltvforecast.errors import ConfigError
 from ltvforecast.evaluate.backtest import backtest
 from ltvforecast.evaluate.fit_programme import fit
 from ltvforecast.evaluate.model_specs import AXES, choices_of, parse_models
-from ltvforecast.types import FitSettings
+from ltvforecast.fit_types import FitSettings
 
 
 def test_order_and_defaults_do_not_matter() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ltvforecast.errors import ConfigError
 from ltvforecast.evaluate.origins import plan_origins, window_days
-from ltvforecast.types import Horizon
+from ltvforecast.forecast_types import Horizon
 
 
 def horizon(days: float) -> Horizon:

@@ -18,7 +18,7 @@ from ltvforecast.evaluate.score_forecast import score
 from ltvforecast.evaluate.store import save_score, score_record
 from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.forecast.predict import predict
-from ltvforecast.types import PartnerForecast
+from ltvforecast.forecast_types import PartnerForecast
 
 AS_OF, DAYS = pd.Timestamp("2025-06-30"), 70
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.fit_model import fit_model
-from ltvforecast.types import FittedModel
 from tests.fitting.made_summary import cdnow_customers, summary_of
 
 

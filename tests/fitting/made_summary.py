@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ltvforecast.types import Account, AccountLine, Allocation, CustomerSummary
+from ltvforecast.transaction_types import Account, AccountLine, Allocation, CustomerSummary
 
 AS_OF = dt.date(1997, 9, 30)
 

@@ -11,9 +11,11 @@ from ltvforecast.data.datasets import load_complete_journey
 from ltvforecast.data.summary import summarize
 from ltvforecast.data.synthetic import simulate_programme
 from ltvforecast.errors import ConfigError
+from ltvforecast.fit_types import Calendar
 from ltvforecast.fitting.calendar import fit_calendar, history_on_clock
 from ltvforecast.fitting.fit_model import fit_model
-from ltvforecast.types import Calendar, CustomerSummary, TimeUnit
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import TimeUnit
 from tests.fitting.made_counts import made_season
 
 

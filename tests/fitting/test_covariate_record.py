@@ -15,7 +15,7 @@ from ltvforecast.fitting.covariate_design import EFFECTS, covariate_effects, des
 from ltvforecast.fitting.covariate_record import coding_records, codings_from
 from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.store import load_model, save_model
-from ltvforecast.types import CustomerSummary
+from ltvforecast.transaction_types import CustomerSummary
 
 
 @pytest.fixture(scope="module")

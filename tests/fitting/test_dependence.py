@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from ltvforecast.errors import ConfigError
+from ltvforecast.fit_types import Dependence, FittedModel
 from ltvforecast.fitting import dependence
 from ltvforecast.fitting.dependence import estimate_dependence
 from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.purchase import fit_purchase
 from ltvforecast.fitting.spend import fit_spend
 from ltvforecast.fitting.store import load_model, save_model
-from ltvforecast.types import Dependence, FittedModel
 from tests.fitting.made_summary import summary_of
 from tests.forecast.made_dependence import TRUTH, dependent_cohort
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from ltvforecast.errors import ConfigError, ConvergenceError, SummaryError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.prior_settings import priors_from_table
 from ltvforecast.fitting.store import load_model, save_model
-from ltvforecast.types import FittedModel
 from tests.fitting.made_summary import customers_of, summary_of
 
 

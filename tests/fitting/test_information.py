@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from ltvforecast.errors import ConfigError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.information import (
     Difference,
@@ -18,7 +19,7 @@ from ltvforecast.fitting.information import (
     information_criteria,
 )
 from ltvforecast.fitting.pointwise import Observations, observations, to_inference_data
-from ltvforecast.types import FittedModel, FloatArray
+from ltvforecast.types import FloatArray
 from tests.fitting.made_summary import summary_of
 
 

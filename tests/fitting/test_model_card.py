@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.model_card import model_card
-from ltvforecast.types import FittedModel
 from tests.fitting.made_summary import summary_of
 
 

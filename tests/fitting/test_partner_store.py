@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 from ltvforecast.errors import ConfigError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.model_card import model_card
 from ltvforecast.fitting.pointwise import log_likelihood, observations
 from ltvforecast.fitting.store import load_model, save_model
 from ltvforecast.forecast.predict import predict
 from ltvforecast.formulas import bgnbd, gamma_gamma
 from ltvforecast.partner_types import PartnerPooling
-from ltvforecast.types import FittedModel
 from tests.fitting.test_store import assert_same
 from tests.forecast.made_partners import by_group, two_partners, with_effects
 

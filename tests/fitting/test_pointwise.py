@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from ltvforecast.errors import ConfigError
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.pointwise import log_likelihood, observations, to_inference_data
-from ltvforecast.types import FittedModel
 from tests.fitting.made_summary import summary_of
 
 

@@ -10,13 +10,14 @@ from ltvforecast.data.summary import summarize
 from ltvforecast.data.synthetic import simulate_programme
 from ltvforecast.data.transactions import read_transactions
 from ltvforecast.errors import ConfigError, ConvergenceError
+from ltvforecast.fit_types import Diagnostics, FitSettings, FittedModel
 from ltvforecast.fitting import pooling
 from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.hierarchy import new_partner_purchases
 from ltvforecast.fitting.hierarchy_gates import Refused
 from ltvforecast.fitting.hierarchy_spend import new_partner_spend
 from ltvforecast.fitting.pooling import Together, partners_apart, with_flags
-from ltvforecast.types import CustomerSummary, Diagnostics, FitSettings, FittedModel
+from ltvforecast.transaction_types import CustomerSummary
 
 NAMES = ("r", "alpha", "a", "b", "p", "q", "v", "zero_share")
 
@@ -132,7 +133,7 @@ def test_a_refusal_takes_partners_together_where_that_is_asked(summary, monkeypa
 def test_a_refusal_is_sampled_and_the_progress_says_why(summary, monkeypatch, partial) -> None:
     told: list[str] = []
 
-    def chains(history, partners, settings, *, rng):
+    def chains(history, partners, settings, *, covariates, rng):
         assert settings.method == "nuts"
         settings.progress("sampling", 0, 1)
         table = partial.partner_levels
@@ -154,6 +155,32 @@ def test_a_refusal_is_sampled_and_the_progress_says_why(summary, monkeypatch, pa
     assert any("Markov chains were run instead" in f for f in model.purchase.diagnostics.flags)
     with pytest.raises(ConvergenceError, match="each partner by itself"):
         fit_model(summary, pooling="none", draws=200)
+
+
+def test_a_refusal_with_covariates_is_sampled_with_them(summary, monkeypatch) -> None:
+    told: list[object] = []
+
+    def chains(*_arguments: object, covariates: object, rng: object) -> object:
+        told.append(covariates)
+        raise ConvergenceError("31 divergent steps", expected="none", remedy="pool")
+
+    table = pd.DataFrame({"partner_id": list(summary.partner_ids), "segment": "all"})
+    described = dataclasses.replace(
+        summary, partner_table=table.assign(certified=[k % 2 == 0 for k in range(len(table))])
+    )
+    monkeypatch.setattr(pooling, "fit_partner_purchases", refuse)
+    monkeypatch.setattr(pooling, "sample_partner_purchases", chains)
+    model = fit_model(described, draws=200, dependence="off", covariates=["certified"])
+    design = told[0].design
+    assert design.names == ("certified = yes",)
+    assert told[0].home.tolist() == [
+        summary.partner_ids.index(name) for name in summary.customers["partner_id"]
+    ]
+    # and where chains fail too, the ranges of all alike are called what they are
+    words = model.purchase.diagnostics.verdict
+    assert "31 divergent steps" in words
+    assert "What goes with partners' certified is told with ranges that are too narrow" in words
+    assert "--pooling" not in words
 
 
 def test_where_chains_fail_too_partners_are_alike_and_it_is_said(summary, monkeypatch) -> None:

@@ -16,6 +16,7 @@ from ltvforecast.data.refunds import net_refunds
 from ltvforecast.data.summary import summarize
 from ltvforecast.data.synthetic import simulate_programme
 from ltvforecast.data.transactions import read_transactions
+from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.acquisition_counts import count_acquisitions
 from ltvforecast.fitting.acquisition_record import (
     acquisition_arrays,
@@ -25,7 +26,7 @@ from ltvforecast.fitting.acquisition_record import (
 from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.programme_acquisition import acquisition_counts
 from ltvforecast.fitting.store import load_model, save_model
-from ltvforecast.types import CustomerSummary, FittedModel
+from ltvforecast.transaction_types import CustomerSummary
 
 
 @pytest.fixture(scope="module")

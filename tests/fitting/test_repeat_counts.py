@@ -10,11 +10,13 @@ import pytest
 
 from ltvforecast.data.summary import summarize
 from ltvforecast.data.synthetic import simulate_programme
+from ltvforecast.fit_types import Calendar
 from ltvforecast.fitting.calendar import history_on_clock
 from ltvforecast.fitting.repeat_counts import daily_counts, first_days, seen_repeats
 from ltvforecast.formulas.bgnbd import expected_purchases
 from ltvforecast.formulas.clock import day_rates
-from ltvforecast.types import Calendar, CustomerSummary, TimeUnit
+from ltvforecast.transaction_types import CustomerSummary
+from ltvforecast.types import TimeUnit
 from tests.fitting.made_counts import made_season
 from tests.fitting.made_summary import cdnow_customers, summary_of
 

@@ -14,10 +14,12 @@ import pytest
 import xarray as xr
 
 from ltvforecast.errors import OutputExistsError, StoredFileError
+from ltvforecast.fit_types import Calendar, FittedModel
 from ltvforecast.fitting.fit_model import fit_model
 from ltvforecast.fitting.model_record import fitted_model, model_record
 from ltvforecast.fitting.store import FORMAT_VERSION, load_model, save_model
-from ltvforecast.types import Allocation, Calendar, FittedModel, Layers, RiskBand
+from ltvforecast.layer_types import Layers, RiskBand
+from ltvforecast.transaction_types import Allocation
 from tests.fitting.made_summary import summary_of
 
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ltvforecast.economics_types import Economics
 from ltvforecast.errors import ConfigError, ForecastError
+from ltvforecast.forecast_types import Horizon, PartnerForecast
 from ltvforecast.plots.chart_data import (
     bounds,
     forecast_by_period,
@@ -17,7 +19,6 @@ from ltvforecast.plots.chart_data import (
     revenue_by_period,
     watched_partners,
 )
-from ltvforecast.types import Economics, Horizon, PartnerForecast
 from tests.report.made_forecast import AS_OF, EPOCH, make_forecast
 
 

@@ -5,6 +5,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ltvforecast.check_types import FitCheck, FitChecks
 from ltvforecast.errors import ConfigError
 from ltvforecast.plots.checks import (
     plot_conditional_expectation,
@@ -13,7 +14,6 @@ from ltvforecast.plots.checks import (
     plot_regularity,
     plot_tracking,
 )
-from ltvforecast.types import FitCheck, FitChecks
 
 TRACKING = pd.DataFrame(
     {

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ltvforecast.errors import ConfigError, ForecastError
+from ltvforecast.forecast_types import Horizon, PartnerForecast
 from ltvforecast.plots.chart_data import forecast_by_period, ranked_partners, watched_partners
 from ltvforecast.plots.forecast import (
     plot_forecast,
@@ -17,7 +18,6 @@ from ltvforecast.plots.forecast import (
     plot_partner_intervals,
     plot_watch_list,
 )
-from ltvforecast.types import Horizon, PartnerForecast
 from tests.report.made_forecast import HOSTILE, make_forecast
 
 CHARTS = (plot_partner_intervals, plot_pareto, plot_forecast, plot_watch_list)

@@ -13,18 +13,16 @@ from matplotlib.figure import Figure
 
 from ltvforecast.checks.frequency import purchase_frequencies
 from ltvforecast.errors import ConfigError
-from ltvforecast.plots.model import plot_frequency_fit, plot_posterior, plot_season
-from ltvforecast.types import (
-    Account,
-    Allocation,
+from ltvforecast.fit_types import (
     Calendar,
-    CustomerSummary,
     Diagnostics,
     FitSettings,
     FittedModel,
     PurchaseFit,
     SpendFit,
 )
+from ltvforecast.plots.model import plot_frequency_fit, plot_posterior, plot_season
+from ltvforecast.transaction_types import Account, Allocation, CustomerSummary
 
 # Fader, Hardie & Lee (2005), table 2
 PUBLISHED = {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426}

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ltvforecast.economics_types import Economics
 from ltvforecast.forecast.economics_file import economics_record
-from ltvforecast.types import Economics, ForecastSpec, Horizon, PartnerForecast
+from ltvforecast.forecast_types import ForecastSpec, Horizon, PartnerForecast
 
 AS_OF = dt.date(2024, 12, 31)
 EPOCH = dt.date(1970, 1, 1)

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from ltvforecast.economics_types import Economics
+from ltvforecast.forecast_types import Horizon
 from ltvforecast.report.basis import build_basis
 from ltvforecast.report.commission import commission
 from ltvforecast.report.wording import money, share_text
-from ltvforecast.types import Horizon
 from tests.report.made_forecast import make_forecast
 
 TERMS = Economics(margin=0.5, commission=0.1, bounty=3.0)

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from ltvforecast.economics_types import Economics
 from ltvforecast.errors import ForecastError
+from ltvforecast.forecast_types import Horizon, PartnerForecast
 from ltvforecast.report.content import OPTIONAL, SECTIONS, build_report
 from ltvforecast.report.document import Report
 from ltvforecast.report.wording import money, times_text
-from ltvforecast.types import Economics, Horizon, PartnerForecast
 from tests.report.made_forecast import make_forecast
 
 

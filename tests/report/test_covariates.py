@@ -6,8 +6,8 @@ import numpy as np
 
 from ltvforecast.covariate_types import CategoryCoding, CovariateEffects
 from ltvforecast.fitting.covariate_words import CAUTION, effect_record
+from ltvforecast.forecast_types import PartnerForecast
 from ltvforecast.report.content import build_report
-from ltvforecast.types import PartnerForecast
 from tests.report.made_forecast import make_forecast
 
 

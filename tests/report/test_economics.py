@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from ltvforecast.economics_types import Economics, Terms
+from ltvforecast.forecast_types import Horizon, PartnerForecast
 from ltvforecast.report.basis import build_basis
 from ltvforecast.report.document import Section
 from ltvforecast.report.economics import economics
 from ltvforecast.report.wording import money, share_text, times_text
-from ltvforecast.types import Horizon, PartnerForecast
 from tests.report.made_forecast import HOSTILE, make_forecast
 
 TERMS = Economics(margin=0.5, commission=0.1)

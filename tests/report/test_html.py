@@ -10,9 +10,9 @@ import pytest
 
 from ltvforecast.economics_types import Economics, Terms
 from ltvforecast.errors import ForecastError
+from ltvforecast.forecast_types import PartnerForecast
 from ltvforecast.report.content import OPTIONAL, SECTIONS, build_report
 from ltvforecast.report.html import render_html
-from ltvforecast.types import PartnerForecast
 from tests.report.made_forecast import HOSTILE, make_forecast
 
 VOID = {"meta", "input", "br", "link", "img"}

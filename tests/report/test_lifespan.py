@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from ltvforecast.forecast_types import PartnerForecast
 from ltvforecast.report.basis import build_basis
 from ltvforecast.report.lifespan import lifespan
-from ltvforecast.types import PartnerForecast
 from tests.report.made_forecast import make_forecast
 
 

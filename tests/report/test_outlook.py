@@ -5,9 +5,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from ltvforecast.forecast_types import PartnerForecast
 from ltvforecast.report.basis import build_basis
 from ltvforecast.report.outlook import months, silence_words, watch_list
-from ltvforecast.types import PartnerForecast
 from tests.report.made_forecast import AS_OF, EPOCH, make_forecast
 
 
@@ -84,7 +84,7 @@ def test_months_hold_past_and_future() -> None:
 
 
 def test_a_long_past_and_a_long_future_are_cut_with_a_word() -> None:
-    from ltvforecast.types import Horizon
+    from ltvforecast.forecast_types import Horizon
 
     forecast = make_forecast(
         partners=2, history_days=1500, horizon=Horizon(text="10y", days=3652.5)

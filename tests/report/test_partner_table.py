@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from ltvforecast.economics_types import Economics
+from ltvforecast.forecast_types import PartnerForecast
 from ltvforecast.plots.chart_data import ranked_partners
 from ltvforecast.report.basis import build_basis
 from ltvforecast.report.document import Table
 from ltvforecast.report.ranking import partners
-from ltvforecast.types import Economics, PartnerForecast
 from tests.report.made_forecast import make_forecast
 
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from ltvforecast.forecast_types import Horizon
 from ltvforecast.report.basis import build_basis
 from ltvforecast.report.content import build_report
 from ltvforecast.report.past import nearest_record, past, past_words
-from ltvforecast.types import Horizon
 from tests.report.made_forecast import make_forecast
 
 RECORD = {

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ltvforecast.economics_types import Economics
 from ltvforecast.report.basis import build_basis
 from ltvforecast.report.ranking import head_and_tail, partners
 from ltvforecast.report.wording import share_text
-from ltvforecast.types import Economics
 from tests.report.made_forecast import make_forecast
 
 

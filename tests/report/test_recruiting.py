@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pandas as pd
 
+from ltvforecast.forecast_types import PartnerForecast
 from ltvforecast.report.basis import build_basis
 from ltvforecast.report.document import Section
 from ltvforecast.report.recruiting import recruiting
-from ltvforecast.types import PartnerForecast
 from tests.report.made_forecast import make_forecast
 
 

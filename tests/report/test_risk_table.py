@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from ltvforecast.forecast_types import Horizon
 from ltvforecast.report.basis import build_basis
 from ltvforecast.report.outlook import watch_list
 from ltvforecast.report.risk_table import risk_table, risk_words
-from ltvforecast.types import Horizon
 from tests.report.made_forecast import make_forecast
 
 

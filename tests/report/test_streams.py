@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ltvforecast.forecast_types import PartnerForecast
 from ltvforecast.report.basis import build_basis
 from ltvforecast.report.content import build_report
 from ltvforecast.report.html import render_html
 from ltvforecast.report.streams import PROGRAMME, streams
-from ltvforecast.types import PartnerForecast
 from tests.report.made_forecast import make_forecast
 
 

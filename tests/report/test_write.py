@@ -10,11 +10,12 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from ltvforecast.economics_types import Economics
 from ltvforecast.errors import ConfigError, ForecastError, OutputExistsError
+from ltvforecast.forecast_types import PartnerForecast
 from ltvforecast.report.content import build_report
 from ltvforecast.report.html import render_html
 from ltvforecast.report.write import write_report
-from ltvforecast.types import Economics, PartnerForecast
 from tests.report.made_forecast import HOSTILE, make_forecast
 
 
