@@ -290,7 +290,7 @@ def told(rows: pd.DataFrame) -> str:
 def main() -> None:
     """Run the study, print its table, and write it into the page if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--programmes", type=int, default=40)
+    parser.add_argument("--programmes", type=int, default=160)
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--write", action="store_true")

@@ -181,3 +181,13 @@ def test_partners_borrow_strength_and_recover_their_rates() -> None:
     # no customer of its own: as wide as partners differ, around their mean
     assert found[:, 12].mean() == pytest.approx(found[:, :12].mean(), abs=0.4)
     assert 0.4 < width[12] < 1.6
+
+
+@pytest.mark.parametrize(("customers", "centred"), [(20, False), (79, False), (80, True)])
+def test_levels_themselves_are_sampled_where_the_middle_partner_is_large(
+    customers: int, centred: bool
+) -> None:
+    sizes = (2, customers, 400)
+    groups = sampled_fit.partner_groups(["p0", "p1", "p2"])
+    partners = sampled_fit.Partners(groups=groups, home=np.repeat(np.arange(3), sizes))
+    assert sampled_fit._mostly_large(partners) is centred
