@@ -183,13 +183,23 @@ def kept_chains(
     return found, seconds
 
 
-def speed(
-    data: Data, part: str, *, ours_quick: float, each: tuple[float, float], long_run: bool
-) -> str:
+def usual_seconds(data: Data, part: str, *, path: Path | None) -> float:
+    """CPU seconds of chains as they are run by default, or what was stored of them."""
+    record = None if path is None else path.with_suffix(".json")
+    told = {} if record is None else json.loads(record.read_text(encoding="utf-8"))
+    if "usual" not in told:
+        _, told["usual"] = timed(
+            lambda: chains(data, part, sampling=Sampling(target_accept=CAREFUL))
+        )
+        if record is not None:
+            record.write_text(json.dumps(told), encoding="utf-8")
+    return float(told["usual"])
+
+
+def speed(*, usual: float | None, ours_quick: float, each: tuple[float, float]) -> str:
     """Say how many times slower the chains are, by default and for each effective draw."""
     said = []
-    if long_run:
-        _, usual = timed(lambda: chains(data, part, sampling=Sampling(target_accept=CAREFUL)))
+    if usual is not None:
         ratio = usual / ours_quick
         said.append(
             f"as run by default: chains (4 of 1,000 + 1,000 steps) {usual:.1f}, ours (1,000 draws) "
@@ -386,12 +396,11 @@ def compared(
         f"{told.divergences} divergent steps. Ours: {draws:,} draws, {one.effective:,.0f} "
         f"effective. "
     )
+    long_run = numbers.chains * numbers.steps > DEFAULT_STEPS
     head += speed(
-        data,
-        part,
+        usual=usual_seconds(data, part, path=path) if long_run else None,
         ours_quick=quick,
         each=(chain_seconds / other.effective, slow / one.effective),
-        long_run=numbers.chains * numbers.steps > DEFAULT_STEPS,
     )
     return f"{head}\n\n{table(['', 'mean, sd', 'sd ratio', 'quantiles, sd', 'bars'], rows)}"
 
