@@ -323,6 +323,8 @@ Map of the modules, each with its own first line:
   by draw (compiled).
 - forecast/newcomer_records.py: What the compiled simulation of new customers reads: tuples of
   arrays, as it can take them.
+- forecast/newcomer_repeats.py: Expected repeat purchases of new customers, tabulated once for
+  very many partners.
 - forecast/newcomer_setting.py: What the new customers of all partners share: parameters, clock,
   and where purchases can go.
 - forecast/newcomer_value.py: What a new customer is expected to be worth, in closed form, draw by

@@ -1,5 +1,8 @@
 """Compiled sums of Chebyshev polynomials, with slopes, and carried on outside of their interval."""
 
+# compiled functions take their arrays as positions
+# ruff: noqa: PLR0917
+
 from __future__ import annotations
 
 from ltvforecast.formulas.compiling import compiled
@@ -9,9 +12,7 @@ __all__ = ["along", "beyond", "contract", "polynomials", "slopes"]
 
 
 @compiled
-def contract(
-    table: FloatArray, basis: FloatArray, p: int, e: int, out: FloatArray, k: int
-) -> None:
+def contract(table: FloatArray, basis: FloatArray, p: int, e: int, out: FloatArray, k: int) -> None:
     """Sum table ``p`` (n_shapes, n_1 * n_2) over the shapes of row ``e``, into ``out[k]``."""
     size = out.shape[1] * out.shape[2]
     flat = out.reshape(out.shape[0], size)

@@ -12,6 +12,7 @@ from ltvforecast.forecast.horizon import Periods
 from ltvforecast.forecast.new_customers import AcquisitionPlan
 from ltvforecast.forecast.newcomer_parameters import NewcomerParameters, newcomer_parameters
 from ltvforecast.forecast.newcomer_records import Law, Pairing, Terms, Timing
+from ltvforecast.forecast.newcomer_repeats import RepeatTable, tabulate_repeats
 from ltvforecast.forecast.newcomer_value import PairedSpend, later_purchases, paired_spend
 from ltvforecast.forecast.streams import open_named_stream
 from ltvforecast.types import FloatArray
@@ -47,6 +48,8 @@ class NewcomerSetting:
         Law and later purchases, where they are those of all partners.
     pairing : Pairing or None
         Where it is that of all partners.
+    repeats : RepeatTable or None
+        Of later purchases, where partners are many.
     """
 
     plan: AcquisitionPlan
@@ -56,12 +59,13 @@ class NewcomerSetting:
     paired: PairedSpend | None
     shared: tuple[Law, FloatArray] | None
     pairing: Pairing | None
+    repeats: RepeatTable | None = None
 
     def of(self, place: int) -> tuple[Law, FloatArray, Pairing]:
         """Give law, expected later purchases (draw, piece) and pairing of a partner's customers."""
         if self.shared is None:
             law = self.parameters.law(place)
-            later = later_purchases(law, self.timing, self.paired)
+            later = later_purchases(law, self.timing, self.paired, self.repeats)
         else:
             law, later = self.shared
         return law, later, self.parameters.pairing(law) if self.pairing is None else self.pairing
@@ -110,6 +114,7 @@ def newcomer_setting(
         paired=paired,
         shared=None if parameters.groups > 1 else (law, later_purchases(law, timing, paired)),
         pairing=parameters.pairing(law) if parameters.shared_shapes else None,
+        repeats=tabulate_repeats(parameters, timing.clock[:, -1]),
     )
 
 

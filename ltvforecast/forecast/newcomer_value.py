@@ -13,6 +13,7 @@ from ltvforecast.forecast.closed_forms import expected_spend
 from ltvforecast.forecast.horizon import DAYS_PER_YEAR
 from ltvforecast.forecast.newcomer_parameters import NewcomerParameters, newcomer_parameters
 from ltvforecast.forecast.newcomer_records import Law, Terms, Timing
+from ltvforecast.forecast.newcomer_repeats import RepeatTable
 from ltvforecast.forecast.records import Customers, Draws
 from ltvforecast.formulas.bgnbd import expected_purchases_alive
 from ltvforecast.formulas.clock import DAYS_PER_UNIT
@@ -203,7 +204,9 @@ def first_and_later_spend(law: Law, highest_spend: float) -> tuple[FloatArray, F
     return later * law.first_factor, later
 
 
-def later_purchases(law: Law, timing: Timing, paired: PairedSpend | None) -> FloatArray:
+def later_purchases(
+    law: Law, timing: Timing, paired: PairedSpend | None, table: RepeatTable | None = None
+) -> FloatArray:
     """Work out expected repeat purchases of who arrives evenly in each piece.
 
     Parameters
@@ -211,6 +214,8 @@ def later_purchases(law: Law, timing: Timing, paired: PairedSpend | None) -> Flo
     law : Law
     timing : Timing
     paired : PairedSpend or None
+    table : RepeatTable, optional
+        To look them up.
 
     Returns
     -------
@@ -221,7 +226,7 @@ def later_purchases(law: Law, timing: Timing, paired: PairedSpend | None) -> Flo
     start, width, end = edges[:, :-1], np.diff(edges, axis=1), edges[:, -1:]
     left = np.concatenate([end - start - place * width for place in _PLACES], axis=1)
     left = np.broadcast_to(left, (len(law.r), left.shape[1]))
-    count = expected_repeats(law, left)
+    count = expected_repeats(law, left) if table is None else table.of(law, left)
     if paired is not None:
         count *= paired.of(left, law.alpha)
     return np.asarray(count.reshape(len(count), len(_PLACES), -1).mean(axis=1))

@@ -102,3 +102,18 @@ def test_the_stand_in_finds_what_the_density_says(monkeypatch: pytest.MonkeyPatc
         # 400 draws of either: 4 standard errors
         assert abs(quick.shared[name].mean() - values.mean()) < 4 * sd * np.sqrt(2 / 400)
         assert quick.shared[name].std() / sd == pytest.approx(1.0, abs=0.2)
+
+
+@pytest.mark.slow
+def test_twenty_thousand_partners() -> None:
+    fit = small_partners(20_000)
+    assert fit.checks is not None
+    assert fit.checks.stand_in_error < 0.03
+    assert fit.checks.effective_draws > 1000
+    # the truth is within four posterior standard deviations of every shared parameter
+    for name, true in (
+        ("log_r", np.log(0.5)), ("log_phi", np.log(3.0)),
+        ("sd_log_rate", 0.5), ("sd_dropout_logit", 0.6),
+    ):  # fmt: skip
+        values = fit.shared[name]
+        assert abs(values.mean() - true) < 4 * values.std()
