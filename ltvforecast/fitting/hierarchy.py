@@ -27,6 +27,7 @@ from ltvforecast.fitting.hierarchy_posterior import (
     HierarchyDraws,
     HierarchyProblem,
     HierarchyStart,
+    Progress,
     sample_hierarchy,
 )
 from ltvforecast.fitting.hierarchy_tables import levels_of_all
@@ -112,6 +113,7 @@ def fit_partner_purchases(
     covariates: CovariateDesign | None = None,
     draws: int = 1000,
     rng: np.random.Generator,
+    progress: Progress | None = None,
 ) -> PartnerPurchases | Refused:
     """Fit BG/NBD with partial pooling of partners.
 
@@ -132,6 +134,8 @@ def fit_partner_purchases(
     draws : int
         Posterior draws.
     rng : numpy.random.Generator
+    progress : callable, optional
+        Called with what is being done, steps done, and steps in all.
 
     Returns
     -------
@@ -173,7 +177,7 @@ def fit_partner_purchases(
         few, theirs = cells.part(chosen)
         pilot = _problem(rows.part(theirs), few, len(names), priors)
     start = _start(pooled, unit, columns=len(cells.names))
-    found = sample_hierarchy(problem, start, pilot=pilot, draws=draws, rng=rng)
+    found = sample_hierarchy(problem, start, pilot=pilot, draws=draws, rng=rng, progress=progress)
     if isinstance(found, Refused):
         return found
     levels = levels_of_all(

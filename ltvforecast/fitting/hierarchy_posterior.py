@@ -8,6 +8,7 @@ on the way is measured, and a fit that fails a gate is refused, not returned.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -50,7 +51,9 @@ from ltvforecast.fitting.mle import Optimum
 from ltvforecast.fitting.priors import NormalPrior
 from ltvforecast.types import FloatArray
 
-__all__ = ["HierarchyDraws", "HierarchyProblem", "HierarchyStart", "sample_hierarchy"]
+__all__ = ["HierarchyDraws", "HierarchyProblem", "HierarchyStart", "Progress", "sample_hierarchy"]
+
+Progress = Callable[[str, int, int], None]
 
 _ROUNDS = 8
 _PILOT_DRAWS, _FEWER_PILOT_DRAWS = 200, 60
@@ -147,6 +150,7 @@ def sample_hierarchy(
     pilot: HierarchyProblem | None = None,
     draws: int,
     rng: np.random.Generator,
+    progress: Progress | None = None,
 ) -> HierarchyDraws | Refused:
     """Draw from the posterior of a hierarchy of partners.
 
@@ -158,15 +162,23 @@ def sample_hierarchy(
         Some of the partners, on which to find out first where to look.
     draws : int
     rng : numpy.random.Generator
+    progress : callable, optional
+        Called with what is being done, steps done, and steps in all.
 
     Returns
     -------
     HierarchyDraws or Refused
     """
+
+    def tell(doing: str, step: int) -> None:
+        if progress is not None:
+            progress(f"{doing} {problem.what}", step, 4)
+
     refused = Refused(what=problem.what, gates=())
     eta: FloatArray | None = None
     bends: FloatArray | None = None
     if pilot is not None:
+        tell("looking at some of", 0)
         try:
             first = _locate(pilot, start, rng=rng)
         except ConvergenceError as error:
@@ -176,10 +188,13 @@ def sample_hierarchy(
         bends = first.optimum.curvature * more if problem.segments == 1 else None
     for finer in _FINER:
         try:
+            tell("tabulating", 1)
             place = _locate(problem, start, rng=rng, eta=eta, bends=bends, finer=finer)
+            tell("drawing what is shared by", 2)
             found, off = _sampled(problem, place, draws=draws, rng=rng)
         except ConvergenceError as error:
             return Refused(what=problem.what, gates=(error.found,))
+        tell("drawing one by one", 3)
         shared = problem.shared(found.theta, place.anchors)
         levels = sample_levels(shared, place.tables, rng)
         checks = check_hierarchy(

@@ -29,6 +29,7 @@ from ltvforecast.fitting.hierarchy_posterior import (
     HierarchyDraws,
     HierarchyProblem,
     HierarchyStart,
+    Progress,
     sample_hierarchy,
 )
 from ltvforecast.fitting.hierarchy_tables import levels_of_all
@@ -141,6 +142,7 @@ def fit_partner_spend(
     covariates: CovariateDesign | None = None,
     draws: int = 1000,
     rng: np.random.Generator,
+    progress: Progress | None = None,
 ) -> PartnerSpend | Refused:
     """Fit Gamma-Gamma to single amounts with partial pooling of partners.
 
@@ -162,6 +164,8 @@ def fit_partner_spend(
     draws : int
         Posterior draws.
     rng : numpy.random.Generator
+    progress : callable, optional
+        Called with what is being done, steps done, and steps in all.
 
     Returns
     -------
@@ -200,7 +204,7 @@ def fit_partner_spend(
         few, theirs = cells.part(chosen)
         pilot = _problem(rows.part(theirs), few, len(names), priors)
     start = _start(pooled, data.unit, columns=len(cells.names))
-    found = sample_hierarchy(problem, start, pilot=pilot, draws=draws, rng=rng)
+    found = sample_hierarchy(problem, start, pilot=pilot, draws=draws, rng=rng, progress=progress)
     if isinstance(found, Refused):
         return found
     levels = levels_of_all(

@@ -157,6 +157,7 @@ def pool_purchases(
         covariates=covariates,
         draws=settings.draws,
         rng=rng,
+        progress=chains.progress,
     )
     if not isinstance(found, Refused):
         return _flagged_purchases(found, _alone(settings))
@@ -219,6 +220,7 @@ def pool_spend(
         covariates=covariates,
         draws=settings.draws,
         rng=rng,
+        progress=chains.progress,
     )
     if not isinstance(found, Refused):
         return _flagged_spend(found, _alone(settings))

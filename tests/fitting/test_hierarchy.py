@@ -273,3 +273,15 @@ def test_logit_of_the_dropout_share_is_the_level() -> None:
     d = forty().purchase.draws
     share = d["a"] / (d["a"] + d["b"])
     np.testing.assert_allclose(logit(share), levels_of(forty())[..., 1], atol=1e-9)
+
+
+def test_progress_names_what_is_done_step_by_step() -> None:
+    told: list[tuple[str, int, int]] = []
+    data = programme(seed=5, partners=6, sizes=[30] * 6)
+    fit_partner_purchases(
+        data.x, data.t_x, data.T, data.home, partners=6, draws=100,
+        rng=np.random.default_rng(1), progress=lambda *step: told.append(step),
+    )  # fmt: skip
+    assert [step for _, step, _ in told][:3] == [1, 2, 3]
+    assert told[0][0].startswith("tabulating the partners'")
+    assert {steps for _, _, steps in told} == {4}
