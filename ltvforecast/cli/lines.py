@@ -106,7 +106,7 @@ def _layer_lines(layers: Layers | None) -> list[str]:
     lines += [
         f"  learnt for {each.horizon_days:g} days: correction {each.correction:+.1%}, programme "
         f"spread {each.programme_spread:.1%}, partner width {each.partner_width:.2f}, weight of "
-        f"recent revenue {each.weight:g}"
+        f"recent revenue {each.weight:.2f}"
         for each in layers.estimates
     ]
     return lines

@@ -150,8 +150,8 @@ def _without_covariates(past: Sequence[PastForecast]) -> str:
     if not origins:
         return ""
     return (
-        f" At {len(origins)} of the past dates covariates were left out: too little was known of "
-        "them then."
+        f"; at {len(origins)} of the past dates covariates were left out, because too little was "
+        "known of them then"
     )
 
 
@@ -160,6 +160,6 @@ def _together(past: Sequence[PastForecast]) -> str:
     if not origins:
         return ""
     return (
-        f" At {len(origins)} of the past dates partners were taken together: their customers were "
-        "too few to tell them apart, or partners too many to do so in time."
+        f"; at {len(origins)} of the past dates partners were taken together, because their "
+        "customers were too few to tell them apart, or partners too many to do so in time"
     )
