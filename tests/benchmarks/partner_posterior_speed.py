@@ -10,8 +10,8 @@ with fewer they are widened by three Monte Carlo errors of both sides (mean ``1/
 deviation ``1/sqrt(2n)``, 5 % quantile ``2.1/sqrt(n)``). The chains are compared with themselves
 too, one half against the other: what they disagree on they can't be held against us. CPU time is
 compared twice: as either side is run by default (1,000 draws of ours; four chains of 1,000 tuning
-steps and 1,000 draws), where the chains asked for are longer than that, and for each effective draw
-of the runs that are compared.
+steps and 1,000 draws: what it takes to a usable posterior, where the bar is), where the chains
+asked for are longer than that, and for each effective draw of the runs that are compared.
 Times are CPU seconds, user and system, of this process with all its threads, model compilation
 included, imports not. With ``--keep`` the chains are stored in a folder and not run again; their
 CPU seconds are then of the run that made them.
@@ -207,9 +207,10 @@ def speed(*, usual: float | None, ours_quick: float, each: tuple[float, float]) 
             f"{_bar(ratio >= SPEED_BAR)})"
         )
     chain, own = each
+    bar = f" (bar {SPEED_BAR:.0f}: {_bar(chain / own >= SPEED_BAR)})" if usual is None else ""
     said.append(
-        f"for 1,000 effective draws: chains {1000 * chain:.1f}, ours {1000 * own:.2f}: "
-        f"{chain / own:,.0f} times (bar {SPEED_BAR:.0f}: {_bar(chain / own >= SPEED_BAR)})"
+        f"for 1,000 effective draws of the runs compared: chains {1000 * chain:.1f}, ours "
+        f"{1000 * own:.2f}: {chain / own:,.0f} times{bar}"
     )
     return f"CPU seconds {'; '.join(said)}."
 
