@@ -77,7 +77,7 @@ def test_sampled_methods_give_the_same_record(cdnow, tmp_path, method) -> None:
     assert dict(model.posterior["r"].sizes) == {"chain": chains, "draw": 400 // chains}
     assert (loaded.purchase.draws["r"] == model.purchase.draws["r"]).all()
     assert loaded.purchase.diagnostics == model.purchase.diagnostics
-    assert "log_r: mean 0, sd 1" in (tmp_path / "model" / "MODEL_CARD.md").read_text()
+    assert "log\\_r: mean 0, sd 1" in (tmp_path / "model" / "MODEL_CARD.md").read_text()
 
 
 def test_priors_of_ones_own_need_a_sampler(cdnow) -> None:
