@@ -241,16 +241,23 @@ def test_as_of_before_the_data_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_wrong_usage_exits_with_two(orders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_exits_with_two(
+    orders: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a model that is there already would be refused with two as well
     for words in (
         ["fit"],
         ["nonsense"],
         ["fit", str(orders), "--method", "magic"],
-        ["fit", str(orders), "--pooling", "partial"],
+        ["fit", str(orders), "--pooling", "magic"],
         ["check", str(orders), "--column", "amount"],
         ["check", str(orders), "--as-of", "31.12.2025"],
     ):
         assert refusal(capsys, words)[0] == 2, words
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unreadable_models_and_forecasts_exit_with_three(
