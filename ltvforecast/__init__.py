@@ -267,8 +267,8 @@ Map of the modules, each with its own first line:
   expects them.
 - fitting/sampled_fit.py: Fits by NUTS or ADVI: customers in, the same records out as from every
   other fit.
-- fitting/sampled_partners.py: Partners that differ, or covariates, by Markov chains: the records
-  of the fast posterior.
+- fitting/sampled_partners.py: Partners that differ, by Markov chains: the records of the fast
+  posterior.
 - fitting/season.py: A yearly index from counts and expected counts: how strong, how sure, and
   draws of it.
 - fitting/season_choice.py: Season or none, by month or by week: what would have forecast later

@@ -33,8 +33,7 @@ from ltvforecast.fitting.pooling import (
 )
 from ltvforecast.fitting.prior_settings import DEFAULT_PRIORS, Priors, changed_words
 from ltvforecast.fitting.programme_acquisition import AcquisitionChoice, fit_programme_acquisition
-from ltvforecast.fitting.sampled_fit import Partners
-from ltvforecast.fitting.sampled_partners import ChainSettings
+from ltvforecast.fitting.sampled_fit import ChainSettings, Partners
 from ltvforecast.fitting.together import Asked, purchase_together, spend_together
 from ltvforecast.partner_types import PartnerPooling
 from ltvforecast.transaction_types import CustomerSummary

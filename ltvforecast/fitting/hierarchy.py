@@ -49,7 +49,6 @@ __all__ = [
 
 _WHAT = "the partners' purchase processes"
 _LEVELS = ("how often customers buy", "how soon customers stop")
-_PILOT_PARTNERS = 300
 
 PARTNER_PURCHASE_PRIORS = LevelPriors(
     shapes=NormalPrior(
@@ -170,12 +169,8 @@ def fit_partner_purchases(
     rows = partner_rows(*scaled, cell, partners=len(cells.pattern))
     priors = replace(PARTNER_PURCHASE_PRIORS, apart=APART if apart else None)
     problem = _problem(rows, cells, len(names), priors)
-    pilot = None
-    if len(cells.group) > 2 * _PILOT_PARTNERS:
-        size = max(_PILOT_PARTNERS, len(cells.group) // 8)
-        chosen = np.linspace(0, len(cells.group) - 1, size).astype(np.int64)
-        few, theirs = cells.part(chosen)
-        pilot = _problem(rows.part(theirs), few, len(names), priors)
+    some = cells.pilot()
+    pilot = None if some is None else _problem(rows.part(some[1]), some[0], len(names), priors)
     start = _start(pooled, unit, columns=len(cells.names))
     found = sample_hierarchy(problem, start, pilot=pilot, draws=draws, rng=rng, progress=progress)
     if isinstance(found, Refused):

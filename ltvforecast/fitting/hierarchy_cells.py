@@ -23,6 +23,8 @@ __all__ = ["Cells", "make_cells", "plain_cells"]
 
 MOST_CELLS = 40_000
 """Each takes a table of some ten kilobytes."""
+PILOT_PARTNERS = 300
+"""Partners that show where the posterior of many more of them lies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,14 @@ class Cells:
             pattern=self.pattern[cells],
         )
         return kept, cells
+
+    def pilot(self) -> tuple[Cells, IntArray] | None:
+        """Give some of many partners, evenly spread, and which cells are theirs; of few: None."""
+        count = len(self.group)
+        if count <= 2 * PILOT_PARTNERS:
+            return None
+        size = max(PILOT_PARTNERS, count // 8)
+        return self.part(np.linspace(0, count - 1, size).astype(np.int64))
 
 
 def plain_cells(segment: IntArray, segments: int) -> Cells:

@@ -54,7 +54,6 @@ __all__ = [
 
 _WHAT = "the partners' spend per purchase"
 _LEVELS = ("what customers spend",)
-_PILOT_PARTNERS = 300
 
 PARTNER_SPEND_PRIORS = LevelPriors(
     shapes=NormalPrior(
@@ -185,24 +184,17 @@ def fit_partner_spend(
     home = home_numbers(partner, len(customers), partners)
     names, segment = segment_numbers(segments, partners)
     data = amounts_data(customers)
-    n, total = _left(customers, first_purchase=data.first_purchase)
-    kept = n > 0
-    # customers who are all alike are set apart, and come in another order
-    if len(data.n) != kept.sum() or not np.allclose(data.total * data.unit, total[kept], 1e-6):
+    if data.rows is None:
         return Refused(what=_WHAT, gates=("all customers spend (nearly) the same",), alike=True)
     pooled = fit_spend(customers, draws=400, rng=rng)
-    home = home[kept]
-    pattern = None if covariates is None else covariates.customer_pattern[kept]
+    home = home[data.rows]
+    pattern = None if covariates is None else covariates.customer_pattern[data.rows]
     cells, cell = make_cells(home, segment, len(names), design=covariates, pattern=pattern)
     rows = spend_rows(data.n, data.total, data.log_total, cell, partners=len(cells.pattern))
     priors = replace(PARTNER_SPEND_PRIORS, apart=APART if apart else None)
     problem = _problem(rows, cells, len(names), priors)
-    pilot = None
-    if len(cells.group) > 2 * _PILOT_PARTNERS:
-        size = max(_PILOT_PARTNERS, len(cells.group) // 8)
-        chosen = np.linspace(0, len(cells.group) - 1, size).astype(np.int64)
-        few, theirs = cells.part(chosen)
-        pilot = _problem(rows.part(theirs), few, len(names), priors)
+    some = cells.pilot()
+    pilot = None if some is None else _problem(rows.part(some[1]), some[0], len(names), priors)
     start = _start(pooled, data.unit, columns=len(cells.names))
     found = sample_hierarchy(problem, start, pilot=pilot, draws=draws, rng=rng, progress=progress)
     if isinstance(found, Refused):
@@ -342,17 +334,6 @@ def _fill(
                     for row in range(low, high):
                         growth += (q + p * n[row]) * math.log1p(total[row] / v)
                     out[partner, i, k, j] = by_number - p * amounts * log_v - growth
-
-
-def _left(customers: pd.DataFrame, *, first_purchase: bool) -> tuple[FloatArray, FloatArray]:
-    """Amounts of every customer that the data are made of: their number and sum."""
-    n = customers["spend_n"].to_numpy(dtype=np.float64)
-    total = customers["spend_sum"].to_numpy(dtype=np.float64)
-    if first_purchase:
-        return n, total
-    first = customers["first_value"].to_numpy(dtype=np.float64)
-    n, total = n - (first > 0), total - first
-    return np.where(total > 0, n, 0.0), total
 
 
 def _problem(rows: SpendRows, cells: Cells, segments: int, priors: LevelPriors) -> HierarchyProblem:

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from ltvforecast.errors import ConvergenceError
 from ltvforecast.fitting.compress import HistoryRows, unique_rows
 from ltvforecast.fitting.purchase_likelihood import PurchaseTable, purchase_table
 from ltvforecast.fitting.spend_data import SpendData
@@ -19,7 +17,6 @@ __all__ = [
     "PartnerPurchases",
     "PartnerSpend",
     "group_table",
-    "kept_customers",
     "partner_purchases",
     "partner_spend",
 ]
@@ -155,44 +152,6 @@ def partner_spend(data: SpendData, partner: IntArray, *, partners: int) -> Partn
         S_partner=_repeated([len(part[0]) for part in parts]),
         amounts=amounts,
     )
-
-
-def kept_customers(customers: pd.DataFrame, data: SpendData) -> IntArray:
-    """Find which customers the rows of the spend data are.
-
-    Parameters
-    ----------
-    customers : pandas.DataFrame
-        ``first_value, spend_n, spend_sum`` of a customer summary.
-    data : SpendData
-        What :func:`ltvforecast.fitting.spend_data.amounts_data` made of them.
-
-    Returns
-    -------
-    int64 array, shape (n_rows,)
-
-    Raises
-    ------
-    ConvergenceError
-        All customers spend (nearly) the same, so that partners can't be told apart.
-    """
-    n, total, first = (
-        customers[name].to_numpy(dtype=np.float64)
-        for name in ("spend_n", "spend_sum", "first_value")
-    )
-    if not data.first_purchase:
-        has_first = first > 0
-        n, total = n - has_first, np.where(n > has_first, total - first, 0.0)
-        n = np.where(total > 0, n, 0.0)
-    kept = np.flatnonzero(n > 0)
-    same = len(kept) == len(data.n) and np.allclose(total[kept] / data.unit, data.total, rtol=1e-9)
-    if not same:
-        raise ConvergenceError(
-            "customers spend (nearly) the same, whatever their partner",
-            expected="amounts that differ between customers",
-            remedy="fit the spend of all partners together (complete pooling)",
-        )
-    return kept
 
 
 def _members(partner: IntArray, partners: int) -> list[IntArray]:

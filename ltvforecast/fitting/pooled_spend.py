@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from ltvforecast.errors import ConvergenceError
 from ltvforecast.fit_types import SpendFit
 from ltvforecast.fitting.covariate_design import CovariateDesign
 from ltvforecast.fitting.diagnostics import (
@@ -18,7 +17,6 @@ from ltvforecast.fitting.diagnostics import (
 )
 from ltvforecast.fitting.laplace import sample_posterior
 from ltvforecast.fitting.mle import Optimum, flat_directions, maximise
-from ltvforecast.fitting.partner_tables import kept_customers
 from ltvforecast.fitting.pooled_effects import (
     Kinds,
     KindsLikelihood,
@@ -87,12 +85,10 @@ def fit_spend_effects(
         An amount is impossible.
     """
     data = amounts_data(customers)
-    try:
-        kept = kept_customers(customers, data)
-    except ConvergenceError:
+    if data.rows is None:
         alike = fit_spend(customers, method=method, draws=draws, rng=rng)
         return alike, np.zeros((len(alike.draws["q"]), len(design.names)))
-    kinds = customer_kinds(home[kept], design.customer_pattern[kept], design)
+    kinds = customer_kinds(home[data.rows], design.customer_pattern[data.rows], design)
     likelihood = _likelihood(data, kinds)
     prior = with_effects(SPEND_PRIOR, design.names, _LEVELS)
     posterior = method == "laplace"

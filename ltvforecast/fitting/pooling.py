@@ -16,12 +16,8 @@ from ltvforecast.fitting.effect_columns import Covariates
 from ltvforecast.fitting.hierarchy import PartnerPurchases, fit_partner_purchases
 from ltvforecast.fitting.hierarchy_gates import Refused
 from ltvforecast.fitting.hierarchy_spend import PartnerSpend, fit_partner_spend
-from ltvforecast.fitting.sampled_fit import Partners, home_partners
-from ltvforecast.fitting.sampled_partners import (
-    ChainSettings,
-    sample_partner_purchases,
-    sample_partner_spend,
-)
+from ltvforecast.fitting.sampled_fit import ChainSettings, Partners, home_partners
+from ltvforecast.fitting.sampled_partners import sample_partner_purchases, sample_partner_spend
 from ltvforecast.transaction_types import CustomerSummary
 from ltvforecast.types import FloatArray
 

@@ -18,11 +18,7 @@ from ltvforecast.fitting.customer_draws import moved_by_effects
 from ltvforecast.fitting.diagnostics import PRIOR_DOMINATED, edge_flags
 from ltvforecast.fitting.effect_columns import Covariates, EffectColumns, effect_columns
 from ltvforecast.fitting.mcmc import Sampled, Sampling, approximate, sample_chains, thinned
-from ltvforecast.fitting.partner_tables import (
-    kept_customers,
-    partner_purchases,
-    partner_spend,
-)
+from ltvforecast.fitting.partner_tables import partner_purchases, partner_spend
 from ltvforecast.fitting.prior_settings import (
     DEFAULT_PRIORS,
     PURCHASE_COORDINATES,
@@ -48,9 +44,10 @@ from ltvforecast.transaction_types import CustomerSummary
 from ltvforecast.types import FloatArray, IntArray
 
 __all__ = [
-    "EFFECT_VARIABLES",
+    "ChainSettings",
     "Partners",
     "SampledMethod",
+    "Variables",
     "home_partners",
     "sample_purchase",
     "sample_spend",
@@ -74,6 +71,61 @@ _MOST_CAREFUL = 0.99
 """Tried once more where steps have diverged all the same."""
 _PURCHASES = "the purchase process"
 _SPEND = "the spend per purchase"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainSettings:
+    """What Markov chains and ADVI are asked for.
+
+    Attributes
+    ----------
+    method : {"nuts", "advi"}
+        ``advi`` is a quick look, and marked as such.
+    draws : int
+        To keep, evenly spread over the chains.
+    priors : Priors
+    sampling : Sampling or None
+        Of NUTS; None: as usual.
+    accept_unconverged : bool
+        Mark chains that fail their gate instead of refusing them.
+    progress : callable or None
+        Called with a label, steps done and steps in all.
+    """
+
+    method: SampledMethod = "nuts"
+    draws: int = 1000
+    priors: Priors = DEFAULT_PRIORS
+    sampling: Sampling | None = None
+    accept_unconverged: bool = False
+    progress: Progress | None = None
+
+
+_AS_USUAL = ChainSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variables:
+    """Everything that was drawn.
+
+    Attributes
+    ----------
+    draws : mapping of str to float64 array, shape (draw, ...)
+        The kept draws of every variable of the model.
+    unit : float
+        What one unit of the model's times, or of its amounts, is.
+    """
+
+    draws: Mapping[str, FloatArray]
+    unit: float
+
+    @property
+    def effects(self) -> dict[str, FloatArray]:
+        """Draws of the effects of covariates by the names of the fast posterior, if any."""
+        return {
+            name: self.draws[theirs]
+            for name, theirs in EFFECT_VARIABLES.items()
+            if theirs in self.draws
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,50 +170,32 @@ def sample_purchase(
     x: npt.ArrayLike,
     t_x: npt.ArrayLike,
     T: npt.ArrayLike,
+    settings: ChainSettings = _AS_USUAL,
     *,
-    method: SampledMethod = "nuts",
-    draws: int = 1000,
-    rng: np.random.Generator,
     partners: Partners | None = None,
     covariates: Covariates | None = None,
-    priors: Priors = DEFAULT_PRIORS,
-    sampling: Sampling | None = None,
-    accept_unconverged: bool = False,
-    progress: Progress | None = None,
-    also: dict[str, FloatArray] | None = None,
-) -> PurchaseFit:
+    rng: np.random.Generator,
+) -> tuple[PurchaseFit, Variables]:
     """Fit BG/NBD to customers' purchase histories by Markov chains, or by ADVI.
 
     Parameters
     ----------
     x, t_x, T : array_like, shape (n_customers,)
         Repeat purchases, time of the last one and age, in one unit of time.
-    method : {"nuts", "advi"}
-        ``advi`` is a quick look, and marked as such.
-    draws : int
-        To keep, evenly spread over the chains.
-    rng : numpy.random.Generator
+    settings : ChainSettings
     partners : Partners, optional
         Partners differ and borrow strength from each other; without it all customers are one group.
     covariates : Covariates, optional
         What purchase rate and dropout of partners and customers differ by.
-    priors : Priors
-    sampling : Sampling, optional
-        Of NUTS.
-    accept_unconverged : bool
-        Mark chains that fail their gate instead of refusing them.
-    progress : callable, optional
-        Called with a label, steps done and steps in all.
-    also : dict, optional
-        Is given the kept draws of every variable of the model, and the ``unit`` of its times.
+    rng : numpy.random.Generator
 
     Returns
     -------
-    PurchaseFit
-        Draws of shape (draws, 1), or (draws, n_partners) if partners or their covariates differ;
-        of customers whose columns are 0. ``point`` is the posterior mean in the coordinates of the
-        fit, of the mean partner if there are several; ``log_likelihood`` is at the mean of each
-        partner.
+    fit : PurchaseFit
+        Draws of shape (draws, n_partners), or (draws, 1) of what all partners share; of customers
+        whose columns are 0. ``point`` is the posterior mean in the coordinates of the fit, of the
+        mean partner if there are several; ``log_likelihood`` is at the mean of each partner.
+    variables : Variables
 
     Raises
     ------
@@ -177,44 +211,38 @@ def sample_purchase(
     Fader, Hardie & Lee (2005), Marketing Science 24(2), 275-284.
     """
     history = tuple(np.asarray(column, dtype=np.float64) for column in (x, t_x, T))
-    model, unit = _purchase_model(*history, partners=partners, covariates=covariates, priors=priors)
-    found = _sampled(
-        model, method, draws=draws, rng=rng, sampling=sampling, what=_PURCHASES, progress=progress
+    model, unit = _purchase_model(
+        *history, partners=partners, covariates=covariates, priors=settings.priors
     )
-    if also is not None:
-        also.update(_others(found, draws), unit=np.array(unit))
+    found = _sampled(model, settings, rng=rng, what=_PURCHASES)
     theta = _coordinates(found, PURCHASE_COORDINATES)
     names = ("r", "alpha", "a", "b")
     parameters = (float(value) for value in purchase_parameters(theta.mean(axis=0)))
     point = dict(zip(names, parameters, strict=True))
     point["alpha"] *= unit
-    kept = _kept(found, names, draws)
+    drawn = _drawn(found, unit, settings.draws)
+    kept = _of_partners(drawn, names)
     at = _at_customers(found, point, kept, partners=partners, covariates=covariates)
-    flags = _dominated(theta, priors.purchase)
-    return PurchaseFit(
+    flags = _dominated(theta, settings.priors.purchase)
+    fit = PurchaseFit(
         model="bg-nbd",
         draws=kept,
         point=point,
         log_likelihood=float(bgnbd.log_likelihood(*history, *(at[name] for name in names)).sum()),
-        diagnostics=_judged(found, _PURCHASES, flags, accept_unconverged=accept_unconverged),
+        diagnostics=_judged(found, settings, _PURCHASES, flags),
     )
+    return fit, drawn
 
 
 def sample_spend(
     customers: pd.DataFrame,
+    settings: ChainSettings = _AS_USUAL,
     *,
-    method: SampledMethod = "nuts",
     spend: Literal["gamma-gamma", "gamma-gamma-mean"] = "gamma-gamma",
-    draws: int = 1000,
-    rng: np.random.Generator,
     partners: Partners | None = None,
     covariates: Covariates | None = None,
-    priors: Priors = DEFAULT_PRIORS,
-    sampling: Sampling | None = None,
-    accept_unconverged: bool = False,
-    progress: Progress | None = None,
-    also: dict[str, FloatArray] | None = None,
-) -> SpendFit:
+    rng: np.random.Generator,
+) -> tuple[SpendFit, Variables]:
     """Fit Gamma-Gamma to customers' amounts by Markov chains, or by ADVI.
 
     Parameters
@@ -222,26 +250,20 @@ def sample_spend(
     customers : pandas.DataFrame
         ``frequency, monetary_value, first_value, spend_n, spend_sum, spend_log_sum`` of a
         customer summary, in one currency.
-    method : {"nuts", "advi"}
-        ``advi`` is a quick look, and marked as such.
+    settings : ChainSettings
     spend : {"gamma-gamma", "gamma-gamma-mean"}
         Likelihood of every amount, or the published one of the mean repeat purchase, which can't
         be had by partner or with covariates.
-    draws : int
-    rng : numpy.random.Generator
     partners : Partners, optional
     covariates : Covariates, optional
-    priors : Priors
-    sampling : Sampling, optional
-    accept_unconverged : bool
-    progress : callable, optional
-    also : dict, optional
+    rng : numpy.random.Generator
         All as for :func:`sample_purchase`.
 
     Returns
     -------
-    SpendFit
-        Draws of shape (draws, 1), or (draws, n_partners); ``zero_share`` is the programme's.
+    fit : SpendFit
+        As of :func:`sample_purchase`; ``zero_share`` is the programme's.
+    variables : Variables
 
     Raises
     ------
@@ -259,31 +281,29 @@ def sample_spend(
     """
     single = spend == "gamma-gamma"
     data = amounts_data(customers) if single else means_data(customers)
-    model, rows = _spend_model(
-        customers, data, single=single, partners=partners, covariates=covariates, priors=priors
+    model = _spend_model(
+        data, single=single, partners=partners, covariates=covariates, priors=settings.priors
     )
-    found = _sampled(
-        model, method, draws=draws, rng=rng, sampling=sampling, what=_SPEND, progress=progress
-    )
-    if also is not None:
-        also.update(_others(found, draws), unit=np.array(data.unit))
+    found = _sampled(model, settings, rng=rng, what=_SPEND)
     theta = _coordinates(found, SPEND_COORDINATES)
     names = ("p", "q", "v")
     parameters = (float(value) for value in spend_parameters(theta.mean(axis=0)))
     point = dict(zip(names, parameters, strict=True))
     point["v"] *= data.unit
-    kept = _kept(found, names, draws)
-    at = _at_customers(found, point, kept, partners=partners, covariates=covariates, rows=rows)
-    zeros = rng.beta(1.0 + data.zeros, 1.0 + data.purchases - data.zeros, draws)
-    flags = [*data.flags, *_dominated(theta, priors.spend)]
-    return SpendFit(
+    drawn = _drawn(found, data.unit, settings.draws)
+    kept = _of_partners(drawn, names)
+    at = _at_customers(found, point, kept, partners=partners, covariates=covariates, rows=data.rows)
+    zeros = rng.beta(1.0 + data.zeros, 1.0 + data.purchases - data.zeros, (settings.draws, 1))
+    flags = [*data.flags, *_dominated(theta, settings.priors.spend)]
+    fit = SpendFit(
         model=spend,
         first_purchase=data.first_purchase,
-        draws={**kept, "zero_share": np.tile(zeros[:, None], (1, kept["p"].shape[1]))},
+        draws={**kept, "zero_share": zeros},
         point={**point, "zero_share": data.zero_share},
         log_likelihood=_spend_log_likelihood(data, [at[name] for name in names], single=single),
-        diagnostics=_judged(found, _SPEND, flags, accept_unconverged=accept_unconverged),
+        diagnostics=_judged(found, settings, _SPEND, flags),
     )
+    return fit, drawn
 
 
 def _purchase_model(
@@ -324,15 +344,14 @@ def _purchase_model(
 
 
 def _spend_model(
-    customers: pd.DataFrame,
     data: SpendData,
     *,
     single: bool,
     partners: Partners | None,
     covariates: Covariates | None = None,
     priors: Priors,
-) -> tuple[Any, IntArray | None]:
-    """Build the model, pooled or by partner; with the rows of the customers in ``data``."""
+) -> Any:
+    """Build the model, pooled or by partner."""
     alike = partners is None and covariates is None
     if not alike and not single:
         raise ConfigError(
@@ -340,8 +359,13 @@ def _spend_model(
             expected="spend 'gamma-gamma', or one group of all customers",
             remedy="choose one of the two",
         )
-    rows = None if alike else kept_customers(customers, data)
-    columns, cell, count = _cells(partners, covariates, rows)
+    if not alike and data.rows is None:
+        raise ConvergenceError(
+            "customers spend (nearly) the same, whatever their partner",
+            expected="amounts that differ between customers",
+            remedy="fit the spend of all partners together (complete pooling)",
+        )
+    columns, cell, count = _cells(partners, covariates, data.rows)
     if partners is not None:
         model = partner_spend_model(
             partner_spend(data, cell, partners=count),
@@ -361,7 +385,7 @@ def _spend_model(
             else means_table(data.n, data.total / data.n)
         )
         model = spend_model(table, unit=data.unit, priors=priors)
-    return model, rows
+    return model
 
 
 def _cells(
@@ -397,19 +421,12 @@ def _spend_log_likelihood(
 
 
 def _sampled(
-    model: Any,
-    method: SampledMethod,
-    *,
-    draws: int,
-    rng: np.random.Generator,
-    sampling: Sampling | None,
-    what: str,
-    progress: Progress | None,
+    model: Any, settings: ChainSettings, *, rng: np.random.Generator, what: str
 ) -> Sampled:
-    seed = int(rng.integers(2**31 - 1))
-    if method == "advi":
+    seed, draws, progress = int(rng.integers(2**31 - 1)), settings.draws, settings.progress
+    if settings.method == "advi":
         return approximate(model, seed=seed, draws=draws, what=what, progress=progress)
-    chosen = sampling or Sampling()
+    chosen = settings.sampling or Sampling()
     by_partner = chosen.target_accept is None and "partner" in model.coords
     enough = replace(
         chosen,
@@ -428,18 +445,14 @@ def _coordinates(found: Sampled, names: Sequence[str]) -> FloatArray:
     return np.stack([found.draws[name].ravel() for name in names], axis=1)
 
 
-def _kept(found: Sampled, names: Sequence[str], draws: int) -> dict[str, FloatArray]:
-    """Draws to keep, of shape (draws, group); what all partners share is repeated."""
-    kept = {name: thinned(found.draws[name], draws) for name in names}
-    groups = max(values.shape[1] if values.ndim > 1 else 1 for values in kept.values())
-    return {
-        name: np.tile(values[:, None], (1, groups)) if values.ndim == 1 else values
-        for name, values in kept.items()
-    }
+def _drawn(found: Sampled, unit: float, draws: int) -> Variables:
+    kept = {name: thinned(values, draws) for name, values in found.draws.items()}
+    return Variables(draws=kept, unit=unit)
 
 
-def _others(found: Sampled, draws: int) -> dict[str, FloatArray]:
-    return {name: thinned(values, draws) for name, values in found.draws.items()}
+def _of_partners(drawn: Variables, names: Sequence[str]) -> dict[str, FloatArray]:
+    """Draws of shape (draws, partner), or (draws, 1) of what all partners share."""
+    return {name: drawn.draws[name].reshape(len(drawn.draws[name]), -1) for name in names}
 
 
 def _at_customers(
@@ -482,10 +495,10 @@ def _dominated(theta: FloatArray, prior: NormalPrior) -> list[str]:
 
 
 def _judged(
-    found: Sampled, what: str, flags: Sequence[str], *, accept_unconverged: bool
+    found: Sampled, settings: ChainSettings, what: str, flags: Sequence[str]
 ) -> Diagnostics:
     if found.numbers is None:
         return judge_quick_look(what=what, flags=flags)
     return judge_chains(
-        found.numbers, what=what, flags=flags, accept_unconverged=accept_unconverged
+        found.numbers, what=what, flags=flags, accept_unconverged=settings.accept_unconverged
     )

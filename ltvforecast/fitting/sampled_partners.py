@@ -1,61 +1,34 @@
-"""Partners that differ, or covariates, by Markov chains: the records of the fast posterior."""
+"""Partners that differ, by Markov chains: the records of the fast posterior."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from ltvforecast.errors import ConvergenceError
-from ltvforecast.fit_types import PurchaseFit, SpendFit
 from ltvforecast.fitting.effect_columns import Covariates
 from ltvforecast.fitting.hierarchy import PartnerPurchases
 from ltvforecast.fitting.hierarchy_spend import PartnerSpend
-from ltvforecast.fitting.partner_tables import kept_customers
-from ltvforecast.fitting.prior_settings import DEFAULT_PRIORS, Priors
 from ltvforecast.fitting.sampled_fit import (
-    EFFECT_VARIABLES,
+    ChainSettings,
     Partners,
-    SampledMethod,
+    Variables,
     sample_purchase,
     sample_spend,
 )
-from ltvforecast.fitting.spend_data import amounts_data
 from ltvforecast.types import FloatArray
 
 __all__ = [
-    "ChainSettings",
     "sample_partner_purchases",
     "sample_partner_spend",
-    "sample_purchase_effects",
-    "sample_spend_effects",
 ]
 
 
 _ENOUGH = 4
 """Draws for each shared parameter, from which on a regression on these is to be trusted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChainSettings:
-    """What Markov chains and ADVI ask for.
-
-    Attributes
-    ----------
-    method : {"nuts", "advi"}
-    draws : int
-    priors : Priors
-    accept_unconverged : bool
-    progress : callable or None
-    """
-
-    method: SampledMethod = "nuts"
-    draws: int = 1000
-    priors: Priors = DEFAULT_PRIORS
-    accept_unconverged: bool = False
-    progress: Callable[[str, int, int], None] | None = None
 
 
 def sample_partner_purchases(
@@ -88,27 +61,16 @@ def sample_partner_purchases(
     SummaryError
         A history is impossible.
     """
-    also: dict[str, FloatArray] = {}
-    fit = sample_purchase(
-        *history,
-        method=settings.method,
-        draws=settings.draws,
-        rng=rng,
-        partners=partners,
-        covariates=covariates,
-        priors=settings.priors,
-        accept_unconverged=settings.accept_unconverged,
-        progress=settings.progress,
-        also=also,
+    fit, drawn = sample_purchase(
+        *history, settings, partners=partners, covariates=covariates, rng=rng
     )
-    rate, dropout = (_level(also, kind, ("log_r", "log_phi")) for kind in ("rate", "dropout"))
-    shift = float(np.log(also["unit"]))
+    rate, dropout = (_level(drawn, kind, ("log_r", "log_phi")) for kind in ("rate", "dropout"))
     return PartnerPurchases(
-        purchase=replace(fit, draws={**fit.draws, "r": fit.draws["r"][:, :1].copy()}),
+        purchase=fit,
         shared={
-            "log_r": also["log_r"],
-            "log_phi": also["log_phi"],
-            "mean_log_rate": rate.mean - shift,
+            "log_r": drawn.draws["log_r"],
+            "log_phi": drawn.draws["log_phi"],
+            "mean_log_rate": rate.mean - math.log(drawn.unit),
             "mean_dropout_logit": dropout.mean,
             "sd_log_rate": rate.sd,
             "sd_dropout_logit": dropout.sd,
@@ -116,7 +78,7 @@ def sample_partner_purchases(
         shrinkage={"log_rate": rate.shrinkage, "dropout_logit": dropout.shrinkage},
         segment_names=partners.groups.segments,
         segment=partners.groups.segment_of,
-        effects=_effects(also),
+        effects=drawn.effects or None,
     )
 
 
@@ -150,145 +112,23 @@ def sample_partner_spend(
     SummaryError
         An amount is impossible.
     """
-    also: dict[str, FloatArray] = {}
-    fit = sample_spend(
-        customers,
-        method=settings.method,
-        draws=settings.draws,
-        rng=rng,
-        partners=partners,
-        covariates=covariates,
-        priors=settings.priors,
-        accept_unconverged=settings.accept_unconverged,
-        progress=settings.progress,
-        also=also,
+    fit, drawn = sample_spend(
+        customers, settings, partners=partners, covariates=covariates, rng=rng
     )
-    spend = _level(also, "spend", ("log_p", "log_q_minus_1"))
-    one = {name: fit.draws[name][:, :1].copy() for name in ("p", "q", "zero_share")}
+    spend = _level(drawn, "spend", ("log_p", "log_q_minus_1"))
     return PartnerSpend(
-        spend=replace(fit, draws={**fit.draws, **one}),
+        spend=fit,
         shared={
-            "log_p": also["log_p"],
-            "log_excess": also["log_q_minus_1"],
-            "mean_log_spend": spend.mean + float(np.log(also["unit"])),
+            "log_p": drawn.draws["log_p"],
+            "log_excess": drawn.draws["log_q_minus_1"],
+            "mean_log_spend": spend.mean + math.log(drawn.unit),
             "sd_log_spend": spend.sd,
         },
         shrinkage={"log_spend": spend.shrinkage},
         segment_names=partners.groups.segments,
         segment=partners.groups.segment_of,
-        effects=_effects(also),
+        effects=drawn.effects or None,
     )
-
-
-def sample_purchase_effects(
-    history: tuple[FloatArray, FloatArray, FloatArray],
-    covariates: Covariates,
-    settings: ChainSettings,
-    *,
-    rng: np.random.Generator,
-) -> tuple[PurchaseFit, dict[str, FloatArray]]:
-    """Fit BG/NBD with covariates where partners are taken together, by Markov chains.
-
-    Parameters
-    ----------
-    history : tuple of float64 array, shape (n_customers,)
-        ``x, t_x, T``.
-    covariates : Covariates
-    settings : ChainSettings
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    fit : PurchaseFit
-    effects : dict of str to float64 array, shape (draw, column)
-        ``log_rate, dropout_logit``; both as of
-        :func:`ltvforecast.fitting.pooled_purchase.fit_purchase_effects`.
-
-    Raises
-    ------
-    ConvergenceError
-        There is nothing to fit, or the chains have not converged.
-    SummaryError
-        A history is impossible.
-    """
-    also: dict[str, FloatArray] = {}
-    fit = sample_purchase(
-        *history,
-        method=settings.method,
-        draws=settings.draws,
-        rng=rng,
-        covariates=covariates,
-        priors=settings.priors,
-        accept_unconverged=settings.accept_unconverged,
-        progress=settings.progress,
-        also=also,
-    )
-    fit = replace(fit, draws={**fit.draws, "r": fit.draws["r"][:, :1].copy()})
-    return fit, _effects(also) or {}
-
-
-def sample_spend_effects(
-    customers: pd.DataFrame,
-    covariates: Covariates,
-    settings: ChainSettings,
-    *,
-    rng: np.random.Generator,
-) -> tuple[SpendFit, FloatArray]:
-    """Fit Gamma-Gamma with covariates where partners are taken together, by Markov chains.
-
-    Parameters
-    ----------
-    customers : pandas.DataFrame
-        As for :func:`ltvforecast.fitting.sampled_fit.sample_spend`.
-    covariates : Covariates
-    settings : ChainSettings
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    fit : SpendFit
-    effect : float64 array, shape (draw, column)
-        On the log of the mean spend; 0 if all customers spend (nearly) the same. Both as of
-        :func:`ltvforecast.fitting.pooled_spend.fit_spend_effects`.
-
-    Raises
-    ------
-    ConvergenceError
-        No amount is positive, or the chains have not converged.
-    SummaryError
-        An amount is impossible.
-    """
-    alike = _alike(customers)
-    also: dict[str, FloatArray] = {}
-    fit = sample_spend(
-        customers,
-        method=settings.method,
-        draws=settings.draws,
-        rng=rng,
-        covariates=None if alike else covariates,
-        priors=settings.priors,
-        accept_unconverged=settings.accept_unconverged,
-        progress=settings.progress,
-        also=also,
-    )
-    if alike:
-        return fit, np.zeros((settings.draws, len(covariates.design.names)))
-    one = {name: fit.draws[name][:, :1].copy() for name in ("p", "q", "zero_share")}
-    return replace(fit, draws={**fit.draws, **one}), also[EFFECT_VARIABLES["log_spend"]]
-
-
-def _alike(customers: pd.DataFrame) -> bool:
-    try:
-        kept_customers(customers, amounts_data(customers))
-    except ConvergenceError:
-        return True
-    return False
-
-
-def _effects(also: dict[str, FloatArray]) -> dict[str, FloatArray] | None:
-    """Draws of the effects of covariates under the names of the fast posterior, if any."""
-    found = {name: also[theirs] for name, theirs in EFFECT_VARIABLES.items() if theirs in also}
-    return found or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,13 +138,15 @@ class _Level:
     shrinkage: FloatArray
 
 
-def _level(also: dict[str, FloatArray], kind: str, shapes: Sequence[str]) -> _Level:
+def _level(drawn: Variables, kind: str, shapes: Sequence[str]) -> _Level:
     """Segment means, spread of partners, and how much of each partner is its own."""
-    spread, mean = also[f"sd_{kind}"], also[f"segment_{kind}"]
+    draws = drawn.draws
+    spread, mean = draws[f"sd_{kind}"], draws[f"segment_{kind}"]
     log_spread = np.log(spread)
-    effects = [values for name, values in also.items() if name.startswith("effect_")]
-    shared = [mean, log_spread, log_spread**2, *(also[name] for name in shapes), *effects]
-    return _Level(mean=mean, sd=spread, shrinkage=_own(also[f"z_{kind}"], shared))
+    shared = [
+        mean, log_spread, log_spread**2, *(draws[name] for name in shapes), *drawn.effects.values()
+    ]  # fmt: skip
+    return _Level(mean=mean, sd=spread, shrinkage=_own(draws[f"z_{kind}"], shared))
 
 
 def _own(z: FloatArray, shared: Sequence[FloatArray]) -> FloatArray:

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from ltvforecast.errors import ConvergenceError, SummaryError
-from ltvforecast.types import FloatArray
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["SpendData", "amounts_data", "first_purchase_gap", "means_data"]
 
@@ -38,6 +38,9 @@ class SpendData:
         Purchases worth nothing, out of all.
     first_purchase : bool
         Whether first purchases are among the amounts.
+    rows : int64 array, shape (n_customers,), or None
+        Which of the customers given these are, in their order. None: all spend (nearly) the same,
+        and what stands here was made so that they vary a little.
     flags : tuple of str
     """
 
@@ -48,6 +51,7 @@ class SpendData:
     zeros: int
     purchases: int
     first_purchase: bool
+    rows: IntArray | None
     flags: tuple[str, ...] = ()
 
     @property
@@ -89,7 +93,7 @@ def amounts_data(customers: pd.DataFrame) -> SpendData:
     kept = n > 0
     unit = float(np.median(total[kept] / n[kept]))
     total, log_total = total[kept] / unit, log_total[kept] - n[kept] * np.log(unit)
-    n, total, log_total, widened = _least_variation(n[kept], total, log_total)
+    n, total, log_total, alike, widened = _least_variation(n[kept], total, log_total)
     return SpendData(
         n=n,
         total=total,
@@ -98,6 +102,7 @@ def amounts_data(customers: pd.DataFrame) -> SpendData:
         zeros=zeros,
         purchases=purchases,
         first_purchase=not left_out,
+        rows=None if alike else np.flatnonzero(kept),
         flags=((_gap_flag(gap, pairs, left_out=left_out),) if clear else ()) + widened,
     )
 
@@ -146,7 +151,9 @@ def means_data(customers: pd.DataFrame) -> SpendData:
         )
     unit = float(np.median(mean[kept]))
     n, mean = n[kept], mean[kept] / unit
-    n, total, log_total, widened = _least_variation(n, n * mean, n * np.log(mean), within=False)
+    n, total, log_total, alike, widened = _least_variation(
+        n, n * mean, n * np.log(mean), within=False
+    )
     return SpendData(
         n=n,
         total=total,
@@ -155,6 +162,7 @@ def means_data(customers: pd.DataFrame) -> SpendData:
         zeros=int(_columns(customers, "frequency")[0][~kept].sum()),
         purchases=int(customers["frequency"].sum()),
         first_purchase=False,
+        rows=None if alike else np.flatnonzero(kept),
         flags=widened,
     )
 
@@ -231,8 +239,10 @@ def _without_first(
 
 def _least_variation(
     n: FloatArray, total: FloatArray, log_total: FloatArray, *, within: bool = True
-) -> tuple[FloatArray, FloatArray, FloatArray, tuple[str, ...]]:
+) -> tuple[FloatArray, FloatArray, FloatArray, bool, tuple[str, ...]]:
     """Give amounts that are (nearly) all the same a spread of one percent, and say so.
+
+    The last but one tells whether customers were all alike, and rows were made up for them.
 
     The mean of the logs lies below the log of the mean by half the relative variance, so that a
     customer's spread is widened by lowering the sum of logs.
@@ -249,8 +259,8 @@ def _least_variation(
             flags = ("the amounts of one customer hardly vary; a spread of 1 % was assumed",)
     if loose and len(n) > 2 and float(np.log(total / n).std()) < _LEAST_VARIATION:
         flags += ("customers spend (nearly) the same; a spread of 1 % was assumed",)
-        return *_set_apart(n, total, log_total), flags
-    return n, total, log_total, flags
+        return *_set_apart(n, total, log_total), True, flags
+    return n, total, log_total, False, flags
 
 
 def _set_apart(

@@ -16,13 +16,9 @@ from ltvforecast.fitting.pooled_purchase import fit_purchase_effects
 from ltvforecast.fitting.pooled_spend import fit_spend_effects
 from ltvforecast.fitting.pooling import OnRefusal
 from ltvforecast.fitting.purchase import fit_purchase
-from ltvforecast.fitting.sampled_fit import sample_purchase, sample_spend
-from ltvforecast.fitting.sampled_partners import (
-    ChainSettings,
-    sample_purchase_effects,
-    sample_spend_effects,
-)
+from ltvforecast.fitting.sampled_fit import ChainSettings, sample_purchase, sample_spend
 from ltvforecast.fitting.spend import fit_spend
+from ltvforecast.fitting.spend_data import amounts_data
 from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["Asked", "purchase_together", "spend_together"]
@@ -51,6 +47,10 @@ class Asked:
         if self.design is None or self.settings.method == "mle":
             return ()
         return (narrow_ranges(self.design, asked=self.settings.pooling == "complete"),)
+
+    def known(self, home: IntArray) -> Covariates | None:
+        """Give the covariates of customers of these partners, if there are any."""
+        return None if self.design is None else Covariates(design=self.design, home=home)
 
 
 def purchase_together(
@@ -84,27 +84,17 @@ def purchase_together(
     SummaryError
         A history is impossible.
     """
-    method, draws, chains = asked.settings.method, asked.settings.draws, asked.chains
+    method, draws = asked.settings.method, asked.settings.draws
+    if method in ("nuts", "advi"):
+        known = asked.known(home)
+        fit, drawn = sample_purchase(*history, asked.chains, covariates=known, rng=rng)
+        return fit, drawn.effects
     if asked.design is not None:
-        if method in ("nuts", "advi"):
-            known = Covariates(design=asked.design, home=home)
-            return sample_purchase_effects(history, known, chains, rng=rng)
         return fit_purchase_effects(
             history, home, asked.design, method=_fast(asked), draws=draws, rng=rng
         )
     if method == "lifetimes":
         return lifetimes_purchase(*history), {}
-    if method in ("nuts", "advi"):
-        sampled = sample_purchase(
-            *history,
-            method=chains.method,
-            draws=draws,
-            rng=rng,
-            priors=chains.priors,
-            accept_unconverged=chains.accept_unconverged,
-            progress=chains.progress,
-        )
-        return sampled, {}
     return fit_purchase(*history, method=_fast(asked), draws=draws, rng=rng), {}
 
 
@@ -124,7 +114,7 @@ def spend_together(
     -------
     fit : SpendFit
     effects : dict of str to float64 array, shape (draw, column)
-        ``log_spend``; empty without covariates.
+        ``log_spend``; empty without covariates, and 0 if all customers spend (nearly) the same.
 
     Raises
     ------
@@ -133,32 +123,30 @@ def spend_together(
     SummaryError
         An amount is impossible.
     """
-    settings, chains = asked.settings, asked.chains
-    method, draws = settings.method, settings.draws
+    settings, draws = asked.settings, asked.settings.draws
+    if settings.method in ("nuts", "advi"):
+        return _spend_by_chains(customers, asked, home=home, rng=rng)
     if asked.design is not None:
-        if method in ("nuts", "advi"):
-            known = Covariates(design=asked.design, home=home)
-            fit, effect = sample_spend_effects(customers, known, chains, rng=rng)
-        else:
-            fit, effect = fit_spend_effects(
-                customers, home, asked.design, method=_fast(asked), draws=draws, rng=rng
-            )
-        return fit, {"log_spend": effect}
-    if method == "lifetimes":
-        return lifetimes_spend(customers), {}
-    if method in ("nuts", "advi"):
-        sampled = sample_spend(
-            customers,
-            method=chains.method,
-            spend=settings.spend,
-            draws=draws,
-            rng=rng,
-            priors=chains.priors,
-            accept_unconverged=chains.accept_unconverged,
-            progress=chains.progress,
+        fit, effect = fit_spend_effects(
+            customers, home, asked.design, method=_fast(asked), draws=draws, rng=rng
         )
-        return sampled, {}
+        return fit, {"log_spend": effect}
+    if settings.method == "lifetimes":
+        return lifetimes_spend(customers), {}
     return fit_spend(customers, method=_fast(asked), spend=settings.spend, draws=draws, rng=rng), {}
+
+
+def _spend_by_chains(
+    customers: pd.DataFrame, asked: Asked, *, home: IntArray, rng: np.random.Generator
+) -> tuple[SpendFit, dict[str, FloatArray]]:
+    known = asked.known(home)
+    if known is not None and amounts_data(customers).rows is None:
+        fit, _ = sample_spend(customers, asked.chains, rng=rng)
+        return fit, {"log_spend": np.zeros((asked.chains.draws, len(known.design.names)))}
+    fit, drawn = sample_spend(
+        customers, asked.chains, spend=asked.settings.spend, covariates=known, rng=rng
+    )
+    return fit, drawn.effects
 
 
 def _fast(asked: Asked) -> Literal["laplace", "mle"]:

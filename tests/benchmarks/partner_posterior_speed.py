@@ -60,6 +60,26 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChainRun:
+    """Chains, and what they cost.
+
+    Attributes
+    ----------
+    sampled : Sampled
+    numbers : ChainNumbers
+    tune : int
+        Tuning steps of each chain.
+    seconds : float
+        CPU seconds.
+    """
+
+    sampled: Sampled
+    numbers: ChainNumbers
+    tune: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
     """One programme.
 
@@ -157,30 +177,33 @@ def chains(data: Data, part: str, *, sampling: Sampling) -> Sampled:
     if part == "purchases":
         model, _ = _purchase_model(*data.history, partners=partners, priors=DEFAULT_PRIORS)
     else:
-        model, _ = _spend_model(
-            data.customers, amounts_data(data.customers), single=True, partners=partners,
-            priors=DEFAULT_PRIORS,
-        )  # fmt: skip
+        model = _spend_model(
+            amounts_data(data.customers), single=True, partners=partners, priors=DEFAULT_PRIORS
+        )
     return sample_chains(model, seed=2, sampling=sampling)
 
 
-def kept_chains(
-    data: Data, part: str, *, sampling: Sampling, path: Path | None
-) -> tuple[Sampled, float]:
+def kept_chains(data: Data, part: str, *, sampling: Sampling, path: Path | None) -> ChainRun:
     """Run the chains and count their CPU seconds, or read what was stored of them."""
     if path is not None and path.exists():
         with np.load(path) as stored:
             draws = {name: stored[name] for name in stored.files}
         told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         numbers = ChainNumbers(**told["numbers"])
-        return Sampled(draws=draws, sampler="nutpie", numbers=numbers), float(told["seconds"])
+        return ChainRun(
+            sampled=Sampled(draws=draws, sampler="nutpie", numbers=numbers),
+            numbers=numbers,
+            tune=int(told["tune"]),
+            seconds=float(told["seconds"]),
+        )
     found, seconds = timed(lambda: chains(data, part, sampling=sampling))
-    if path is not None and found.numbers is not None:
+    assert found.numbers is not None
+    if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(path, **dict(found.draws))
-        told = {"numbers": asdict(found.numbers), "seconds": seconds}
+        told = {"numbers": asdict(found.numbers), "tune": sampling.tune, "seconds": seconds}
         path.with_suffix(".json").write_text(json.dumps(told), encoding="utf-8")
-    return found, seconds
+    return ChainRun(sampled=found, numbers=found.numbers, tune=sampling.tune, seconds=seconds)
 
 
 def usual_seconds(data: Data, part: str, *, path: Path | None) -> float:
@@ -383,16 +406,15 @@ def compared(
     long, slow = timed(lambda: ours(data, part, draws=draws))
     print(f"{name}, {part}: ours {quick:.2f} and {slow:.2f} CPU seconds", flush=True)
     path = None if keep is None else keep / f"{name}-{part}.npz"
-    theirs, chain_seconds = kept_chains(data, part, sampling=sampling, path=path)
-    one, other = sample_of_ours(data, long), sample_of_chains(theirs, part)
+    run = kept_chains(data, part, sampling=sampling, path=path)
+    one, other = sample_of_ours(data, long), sample_of_chains(run.sampled, part)
     rows = shared_rows(one, other) + level_rows(one, other)
     rows += future_row(data, one, other, draws=future_draws)
-    assert theirs.numbers is not None
-    told = judge_chains(theirs.numbers, what=part, accept_unconverged=True)
-    size, numbers = len(data.home), theirs.numbers
+    size, numbers = len(data.home), run.numbers
+    told = judge_chains(numbers, what=part, accept_unconverged=True)
     head = (
         f"**{name}, {part}**: {size:,} customers of {data.partners} partners. Chains: "
-        f"{numbers.chains} of {sampling.tune:,} + {numbers.steps:,} steps, "
+        f"{numbers.chains} of {run.tune:,} + {numbers.steps:,} steps, "
         f"{other.effective:,.0f} effective draws, R-hat {told.r_hat or np.inf:.3f}, "
         f"{told.divergences} divergent steps. Ours: {draws:,} draws, {one.effective:,.0f} "
         f"effective. "
@@ -401,7 +423,7 @@ def compared(
     head += speed(
         usual=usual_seconds(data, part, path=path) if long_run else None,
         ours_quick=quick,
-        each=(chain_seconds / other.effective, slow / one.effective),
+        each=(run.seconds / other.effective, slow / one.effective),
     )
     return f"{head}\n\n{table(['', 'mean, sd', 'sd ratio', 'quantiles, sd', 'bars'], rows)}"
 

@@ -24,7 +24,7 @@ import numpy as np
 from ltvforecast.fit_types import PurchaseFit, SpendFit
 from ltvforecast.fitting.mcmc import Sampling
 from ltvforecast.fitting.purchase import fit_purchase
-from ltvforecast.fitting.sampled_fit import sample_purchase, sample_spend
+from ltvforecast.fitting.sampled_fit import ChainSettings, sample_purchase, sample_spend
 from ltvforecast.fitting.spend import fit_spend
 from tests.benchmarks.accuracy_page import table, write_section
 
@@ -103,19 +103,16 @@ def fits(
     from tests.fitting.made_summary import cdnow_customers
 
     customers = cdnow_customers()
+    chains = ChainSettings(draws=draws, sampling=sampling)
     history = [customers[name].to_numpy(float) for name in ("frequency", "recency", "T")]
     if part == "purchases":
         return {
             "laplace": lambda: fit_purchase(*history, draws=draws, rng=np.random.default_rng(1)),
-            "nuts": lambda: sample_purchase(
-                *history, draws=draws, rng=np.random.default_rng(2), sampling=sampling
-            ),
+            "nuts": lambda: sample_purchase(*history, chains, rng=np.random.default_rng(2))[0],
         }
     return {
         "laplace": lambda: fit_spend(customers, draws=draws, rng=np.random.default_rng(3)),
-        "nuts": lambda: sample_spend(
-            customers, draws=draws, rng=np.random.default_rng(4), sampling=sampling
-        ),
+        "nuts": lambda: sample_spend(customers, chains, rng=np.random.default_rng(4))[0],
     }
 
 

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ltvforecast.errors import ConvergenceError
-from ltvforecast.fitting.partner_tables import kept_customers, partner_purchases, partner_spend
+from ltvforecast.fitting.partner_tables import partner_purchases, partner_spend
 from ltvforecast.fitting.spend_data import amounts_data
 from ltvforecast.formulas import bgnbd, gamma_gamma
 from tests.fitting.made_summary import amounts_only, simulated_histories
@@ -57,21 +56,22 @@ def test_amounts_are_kept_partner_by_partner() -> None:
 
 def test_customers_behind_the_amounts_are_found() -> None:
     free = pd.concat([amounts_only([[0.0], [4.0, 5.0], [0.0, 0.0], [6.0]])], ignore_index=True)
-    assert kept_customers(free, amounts_data(free)).tolist() == [1, 3]
+    rows = amounts_data(free).rows
+    assert rows is not None
+    assert rows.tolist() == [1, 3]
     rng = np.random.default_rng(4)
     # first purchases three times as large: they are left out, and one-time customers with them
     amounts = [np.append(30 * rng.gamma(9), 10 * rng.gamma(9, size=k % 3)) for k in range(90)]
     late = amounts_only(amounts)
     data = amounts_data(late)
     assert not data.first_purchase
-    kept = kept_customers(late, data)
+    kept = data.rows
+    assert kept is not None
     assert set(kept % 3) == {1, 2}
     np.testing.assert_allclose(
         data.total * data.unit, (late["spend_sum"] - late["first_value"])[kept]
     )
 
 
-def test_partners_whose_customers_all_spend_the_same_can_not_be_told_apart() -> None:
-    alike = amounts_only([[9.99]] * 50)
-    with pytest.raises(ConvergenceError, match="whatever their partner"):
-        kept_customers(alike, amounts_data(alike))
+def test_customers_who_all_spend_the_same_are_no_ones_rows() -> None:
+    assert amounts_data(amounts_only([[9.99]] * 50)).rows is None

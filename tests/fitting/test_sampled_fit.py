@@ -12,7 +12,12 @@ from ltvforecast.fitting.chain_diagnostics import ChainNumbers
 from ltvforecast.fitting.mcmc import Sampled, Sampling
 from ltvforecast.fitting.prior_settings import priors_from_table
 from ltvforecast.fitting.purchase import fit_purchase
-from ltvforecast.fitting.sampled_fit import home_partners, sample_purchase, sample_spend
+from ltvforecast.fitting.sampled_fit import (
+    ChainSettings,
+    home_partners,
+    sample_purchase,
+    sample_spend,
+)
 from ltvforecast.fitting.spend import fit_spend
 from tests.benchmarks.posterior_speed import compared
 from tests.fitting.made_summary import amounts_only, simulated_histories, summary_of
@@ -37,10 +42,11 @@ def history(customers):
 def test_too_few_steps_are_refused_or_marked_everywhere(cdnow) -> None:
     few = history(cdnow.iloc[:150])
     with pytest.raises(ConvergenceError, match="have not converged"):
-        sample_purchase(*few, draws=50, rng=np.random.default_rng(1), sampling=TINY)
-    fit = sample_purchase(
-        *few, draws=50, rng=np.random.default_rng(1), sampling=TINY, accept_unconverged=True
-    )
+        sample_purchase(*few, ChainSettings(draws=50, sampling=TINY), rng=np.random.default_rng(1))
+    settings = ChainSettings(draws=50, sampling=TINY, accept_unconverged=True)
+    fit, drawn = sample_purchase(*few, settings, rng=np.random.default_rng(1))
+    assert drawn.draws["log_r"].shape == (50,)
+    assert not drawn.effects
     assert not fit.diagnostics.trusted
     assert fit.diagnostics.verdict.startswith("NOT CONVERGED, accepted by the user")
     assert fit.diagnostics.chains == 2
@@ -67,9 +73,11 @@ def test_chains_of_partners_that_diverge_are_tried_once_more_with_smaller_steps(
     monkeypatch.setattr(sampled_fit, "sample_chains", diverging)
     model = SimpleNamespace(coords={"partner": ("a", "b")})
     found = sampled_fit._sampled(
-        model, "nuts", draws=100, rng=np.random.default_rng(1), what="it", progress=None,
-        sampling=Sampling(target_accept=asked),
-    )  # fmt: skip
+        model,
+        ChainSettings(draws=100, sampling=Sampling(target_accept=asked)),
+        rng=np.random.default_rng(1),
+        what="it",
+    )
     assert [sampling.target_accept for sampling in tried] == wanted
     assert found.numbers is numbers  # still to be refused
 
@@ -97,8 +105,11 @@ def test_what_can_not_be_fitted_is_refused_before_anything_is_built() -> None:
         sample_spend(amounts_only([[0.0, 0.0]]), rng=rng)
 
 
-def test_means_by_partner_are_refused(cdnow) -> None:
+def test_means_by_partner_and_amounts_all_alike_are_refused(cdnow) -> None:
     partners = home_partners(summary_of(cdnow))
+    alike = amounts_only([[9.99]] * len(cdnow))
+    with pytest.raises(ConvergenceError, match="whatever their partner"):
+        sample_spend(alike, partners=partners, rng=np.random.default_rng(1))
     with pytest.raises(ConfigError, match="by partner"):
         sample_spend(
             cdnow, spend="gamma-gamma-mean", partners=partners, rng=np.random.default_rng(1)
@@ -108,16 +119,16 @@ def test_means_by_partner_are_refused(cdnow) -> None:
 @pytest.mark.slow
 def test_chains_find_the_posterior_of_the_laplace_fit(cdnow) -> None:
     """Purchases and spend of CDNOW; tolerances for effective sizes of 4,000 and more."""
-    sampling = Sampling(steps=3000)
+    settings = ChainSettings(draws=12_000, sampling=Sampling(steps=3000))
     rng = [np.random.default_rng(seed) for seed in range(4)]
     pairs = (
         (
             fit_purchase(*history(cdnow), draws=8000, rng=rng[0]),
-            sample_purchase(*history(cdnow), draws=12_000, rng=rng[1], sampling=sampling),
+            sample_purchase(*history(cdnow), settings, rng=rng[1])[0],
         ),
         (
             fit_spend(cdnow, draws=8000, rng=rng[2]),
-            sample_spend(cdnow, draws=12_000, rng=rng[3], sampling=sampling),
+            sample_spend(cdnow, settings, rng=rng[3])[0],
         ),
     )
     for ours, chains in pairs:
@@ -132,7 +143,8 @@ def test_chains_find_the_posterior_of_the_laplace_fit(cdnow) -> None:
 
 @pytest.mark.slow
 def test_a_quick_look_is_near_and_is_marked(cdnow) -> None:
-    look = sample_purchase(*history(cdnow), method="advi", draws=1000, rng=np.random.default_rng(1))
+    quick = ChainSettings(method="advi")
+    look, _ = sample_purchase(*history(cdnow), quick, rng=np.random.default_rng(1))
     assert "quick look, not for decisions" in look.diagnostics.verdict
     assert not look.diagnostics.trusted
     ours = fit_purchase(*history(cdnow), draws=4000, rng=np.random.default_rng(2))
@@ -146,7 +158,7 @@ def test_a_quick_look_is_near_and_is_marked(cdnow) -> None:
 def test_priors_that_are_changed_are_felt(cdnow) -> None:
     few = history(cdnow.iloc[:200])
     priors = priors_from_table({"log_r": {"mean": 1.0, "sd": 0.05}})
-    fit = sample_purchase(*few, draws=1000, rng=np.random.default_rng(3), priors=priors)
+    fit, _ = sample_purchase(*few, ChainSettings(priors=priors), rng=np.random.default_rng(3))
     assert np.log(fit.draws["r"]).mean() == pytest.approx(1.0, abs=0.2)
     assert any("prior-dominated" in flag for flag in fit.diagnostics.flags)
 
@@ -169,7 +181,8 @@ def test_partners_borrow_strength_and_recover_their_rates() -> None:
         partner_ids=(*(f"p{k:02d}" for k in range(12)), "p99"),
     )
     partners = home_partners(summary)
-    fit = sample_purchase(x, t_x, T, draws=2000, rng=rng, partners=partners)
+    settings = ChainSettings(draws=2000)
+    fit, _ = sample_purchase(x, t_x, T, settings, partners=partners, rng=rng)
     assert fit.diagnostics.trusted
     found = np.log(fit.draws["r"] / fit.draws["alpha"])
     assert found.shape == (2000, 13)

@@ -10,29 +10,28 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from ltvforecast.fitting import sampled_fit
+from ltvforecast.fit_types import FitSettings
 from ltvforecast.fitting.effect_columns import Covariates
 from ltvforecast.fitting.hierarchy import PartnerPurchases, fit_partner_purchases
 from ltvforecast.fitting.hierarchy_spend import PartnerSpend, fit_partner_spend
 from ltvforecast.fitting.mcmc import Sampling
 from ltvforecast.fitting.pooled_purchase import fit_purchase_effects
 from ltvforecast.fitting.pymc_models import partner_groups
-from ltvforecast.fitting.sampled_fit import Partners
+from ltvforecast.fitting.sampled_fit import ChainSettings, Partners, sample_purchase
 from ltvforecast.fitting.sampled_partners import (
-    ChainSettings,
     _own,
     sample_partner_purchases,
     sample_partner_spend,
-    sample_purchase_effects,
-    sample_spend_effects,
 )
+from ltvforecast.fitting.together import Asked, purchase_together, spend_together
 from tests.fitting.covariate_world import World, world
 
 Array = npt.NDArray[np.float64]
 MEMBER = (0.3, -0.4, 0.2)
 CERTIFIED = float(np.log(1.3))
 CHAINS = ChainSettings(draws=1200)
-TINY = ChainSettings(draws=16, accept_unconverged=True)
+FEW = Sampling(chains=2, tune=10, steps=10, sampler="pymc", target_accept=0.8)
+TINY = ChainSettings(draws=16, sampling=FEW, accept_unconverged=True)
 
 
 def known(data: World) -> tuple[Partners, Covariates]:
@@ -53,22 +52,15 @@ def assert_near(ours: Array, chains: Array, *, effective: float) -> None:
 
 
 @pytest.fixture
-def few_steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """So few that they are done before a compiler would have started."""
+def plain_python() -> Iterator[None]:
+    """So few steps are done before a compiler would have started."""
     import pytensor
 
-    tiny = Sampling(chains=2, tune=10, steps=10, sampler="pymc", target_accept=0.8)
-    whole = sampled_fit._sampled
-
-    def short(*arguments: object, **options: object) -> object:
-        return whole(*arguments, **{**options, "sampling": tiny})  # type: ignore[arg-type]
-
-    monkeypatch.setattr(sampled_fit, "_sampled", short)
     with pytensor.config.change_flags(mode="FAST_COMPILE"):
         yield
 
 
-@pytest.mark.usefixtures("few_steps")
+@pytest.mark.usefixtures("plain_python")
 def test_records_are_those_of_the_fast_posterior() -> None:
     data = world(seed=5, partners=4, median=8)
     data = replace(data, partners=5, design=replace(
@@ -94,12 +86,17 @@ def test_records_are_those_of_the_fast_posterior() -> None:
     assert np.isfinite(paid.spend.log_likelihood)
 
 
-@pytest.mark.usefixtures("few_steps")
+@pytest.mark.usefixtures("plain_python")
 def test_taken_together_too() -> None:
     data = world(seed=5, partners=4, median=8)
-    _, covariates = known(data)
-    settings, rng = TINY, np.random.default_rng(1)
-    bought, effects = sample_purchase_effects(data.history, covariates, settings, rng=rng)
+    rng = np.random.default_rng(1)
+    asked = Asked(
+        settings=FitSettings(method="nuts", pooling="complete", draws=16),
+        chains=TINY,
+        on_refusal="sample",
+        design=data.design,
+    )
+    bought, effects = purchase_together(data.history, asked, home=data.home, rng=rng)
     fast, same = fit_purchase_effects(data.history, data.home, data.design, draws=16, rng=rng)
     assert {n: d.shape for n, d in bought.draws.items()} == {
         n: d.shape for n, d in fast.draws.items()
@@ -108,9 +105,10 @@ def test_taken_together_too() -> None:
     alike: pd.DataFrame = data.customers.assign(
         first_value=5.0, monetary_value=5.0, spend_n=1, spend_sum=5.0, spend_log_sum=np.log(5.0)
     )
-    paid, effect = sample_spend_effects(alike, covariates, settings, rng=rng)
+    paid, on_spend = spend_together(alike, asked, home=data.home, rng=rng)
     assert paid.draws["v"].shape == (16, 1)
-    assert not effect.any()
+    assert on_spend["log_spend"].shape == (16, 2)
+    assert not on_spend["log_spend"].any()
 
 
 def test_what_is_a_partners_own_is_what_is_sure_given_what_partners_share() -> None:
@@ -177,9 +175,8 @@ def test_the_posterior_is_that_of_markov_chains() -> None:
 def test_taken_together_the_posterior_is_that_of_markov_chains() -> None:
     data = world(seed=3, sd=0.0, partners=12, certified=0.25, member=MEMBER)
     _, covariates = known(data)
-    settings = replace(CHAINS, draws=1000)
-    bought, effects = sample_purchase_effects(
-        data.history, covariates, settings, rng=np.random.default_rng(2)
+    bought, drawn = sample_purchase(
+        *data.history, covariates=covariates, rng=np.random.default_rng(2)
     )
     ours, fast = fit_purchase_effects(
         data.history, data.home, data.design, draws=4000, rng=np.random.default_rng(1)
@@ -187,7 +184,7 @@ def test_taken_together_the_posterior_is_that_of_markov_chains() -> None:
     assert bought.diagnostics.trusted
     assert bought.diagnostics.ess_tail is not None
     effective = min(1000.0, bought.diagnostics.ess_tail)
-    for name, draws in effects.items():
+    for name, draws in drawn.effects.items():
         assert_near(fast[name], draws, effective=effective)
     for name in ("r", "alpha", "a", "b"):
         assert_near(np.log(ours.draws[name]), np.log(bought.draws[name]), effective=effective)
