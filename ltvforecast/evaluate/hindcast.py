@@ -257,6 +257,8 @@ def _fitted(model: FittedModel, summary: CustomerSummary, calendar: CalendarChoi
     """Fit as the model was, without its covariates where they were still too much to ask."""
     settings = model.settings
 
+    many = len(model.summary.partner_ids) > MOST_PARTNERS
+
     def fitted(covariates: tuple[str, ...]) -> FittedModel:
         return fit_model(
             summary,
@@ -265,7 +267,7 @@ def _fitted(model: FittedModel, summary: CustomerSummary, calendar: CalendarChoi
             spend=settings.spend,
             dependence=settings.dependence,
             calendar=calendar,
-            pooling="complete" if len(summary.partner_ids) > MOST_PARTNERS else settings.pooling,
+            pooling="complete" if many else settings.pooling,
             covariates=covariates,
             on_refusal="together",
             draws=DRAWS,

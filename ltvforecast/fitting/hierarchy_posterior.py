@@ -373,7 +373,7 @@ def _rough_peaks(problem: HierarchyProblem, start: HierarchyStart) -> tuple[Floa
     step = offsets[2]
     precision = _ROUGH_SD**-2.0
     flat = np.zeros(1)
-    for _ in range(12):
+    for _ in range(40):
         there = at[owner] + shift
         every = problem.values(
             start.shapes[:1],

@@ -186,7 +186,8 @@ def fit_partner_spend(
     data = amounts_data(customers)
     if data.rows is None:
         return Refused(what=_WHAT, gates=("all customers spend (nearly) the same",), alike=True)
-    pooled = fit_spend(customers, draws=400, rng=rng)
+    levelled = _levelled(customers, home, log_mean=np.log(data.total / data.n), rows=data.rows)
+    pooled = fit_spend(levelled, draws=400, rng=rng)
     home = home[data.rows]
     pattern = None if covariates is None else covariates.customer_pattern[data.rows]
     cells, cell = make_cells(home, segment, len(names), design=covariates, pattern=pattern)
@@ -350,6 +351,33 @@ def _problem(rows: SpendRows, cells: Cells, segments: int, priors: LevelPriors) 
         segments=segments,
         priors=priors,
         what=_WHAT,
+    )
+
+
+def _levelled(
+    customers: pd.DataFrame, home: IntArray, *, log_mean: FloatArray, rows: IntArray
+) -> pd.DataFrame:
+    """Take off what partners differ in where that is most of it, so that the climb begins near.
+
+    Else a fit without partners takes it for what customers differ in, and its shapes are those of
+    another world.
+    """
+    partner = home[rows]
+    size = np.bincount(partner, minlength=int(home.max()) + 1)
+    there = np.maximum(size, 1)
+    mean = np.bincount(partner, weights=log_mean, minlength=len(size)) / there
+    spare = len(partner) - int((size > 0).sum())
+    within = float(np.sum((log_mean - mean[partner]) ** 2)) / max(spare, 1)
+    middle = float(np.median(mean[size > 0]))
+    between = float(np.mean((mean - middle)[size > 0] ** 2))
+    if spare == 0 or between < within:
+        return customers
+    level = (mean - middle) * size * between / (there * between + within)
+    factor = np.exp(-level[home])
+    money = ["monetary_value", "first_value", "spend_sum"]
+    return customers.assign(
+        **customers[money].mul(factor, axis=0),
+        spend_log_sum=customers["spend_log_sum"] - customers["spend_n"] * level[home],
     )
 
 

@@ -27,13 +27,26 @@ from ltvforecast.forecast.records import (
     Totals,
 )
 from ltvforecast.forecast.simulate import add_expected, simulate_customers
-from ltvforecast.forecast.streams import open_side_stream, open_stream
+from ltvforecast.forecast.streams import (
+    bucket_blocks,
+    buckets_together,
+    open_side_stream,
+    open_stream,
+)
 from ltvforecast.types import FloatArray, IntArray
 
-__all__ = ["Programme", "Slice", "result_columns", "simulate_block", "slices"]
+__all__ = [
+    "Part",
+    "Programme",
+    "Slice",
+    "programme_blocks",
+    "result_columns",
+    "simulate_block",
+    "slices",
+]
 
 SLICE = 64
-"""Customers whose (customer, draw) arrays exist at a time; a bucket is a sequence of slices."""
+"""Customers whose (customer, draw) arrays exist at a time: those of some buckets, or a part."""
 VARIANCE_DRAWS = 32
 """Variances are wanted roughly: about so many draws are enough."""
 
@@ -104,15 +117,32 @@ def result_columns(levels: Sequence[int]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Customers of a slice who are of one bucket.
+
+    Attributes
+    ----------
+    rows : slice
+        Of the slice.
+    stream, side_stream : numpy.random.Generator
+        Of the bucket; the second is for what is eligible.
+    """
+
+    rows: slice
+    stream: np.random.Generator
+    side_stream: np.random.Generator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """A few customers of one bucket.
+    """A few customers.
 
     Attributes
     ----------
     place : slice
         In the order of simulation.
-    stream, side_stream : numpy.random.Generator
-        Of the bucket; the second is for what is eligible.
+    parts : tuple of Part
+        The same customers by bucket, in order.
     customers : Customers
     draws : Draws
         Of these customers, or of all.
@@ -122,12 +152,27 @@ class Slice:
     """
 
     place: slice
-    stream: np.random.Generator
-    side_stream: np.random.Generator
+    parts: tuple[Part, ...]
     customers: Customers
     draws: Draws
     spend_factor: FloatArray
     eligible: Eligible
+
+
+def programme_blocks(programme: Programme, block_size: int) -> list[range]:
+    """Put a programme's buckets into blocks of about so many customers.
+
+    Parameters
+    ----------
+    programme : Programme
+    block_size : int
+
+    Returns
+    -------
+    list of range
+    """
+    start = programme.bucket_start
+    return bucket_blocks(start, block_size, buckets_together(start, SLICE))
 
 
 def slices(buckets: range, *, programme: Programme) -> Iterator[Slice]:
@@ -136,20 +181,16 @@ def slices(buckets: range, *, programme: Programme) -> Iterator[Slice]:
     Parameters
     ----------
     buckets : range
+        A block of :func:`programme_blocks`.
     programme : Programme
 
     Yields
     ------
     Slice
     """
-    for bucket in buckets:
-        first, last = programme.bucket_start[bucket : bucket + 2]
-        if first == last:
-            continue
-        stream = open_stream(programme.seed, bucket)
-        side_stream = open_side_stream(programme.seed, bucket)
-        for begin in range(first, last, SLICE):
-            place = slice(begin, min(begin + SLICE, last))
+    step = buckets_together(programme.bucket_start, SLICE)
+    for first in range(buckets.start, buckets.stop, step):
+        for place, parts in _places(range(first, min(first + step, buckets.stop)), programme):
             customers = Customers(*(values[place] for values in programme.customers))
             draws = programme.parameters.of(place)
             factor = np.ones((len(customers.x), draws.r.shape[1]))
@@ -157,13 +198,31 @@ def slices(buckets: range, *, programme: Programme) -> Iterator[Slice]:
                 factor = programme.dependence.of(customers, place)
             yield Slice(
                 place=place,
-                stream=stream,
-                side_stream=side_stream,
+                parts=parts,
                 customers=customers,
                 draws=draws,
                 spend_factor=factor,
                 eligible=_eligible(programme.eligible, place),
             )
+
+
+def _places(buckets: range, programme: Programme) -> Iterator[tuple[slice, tuple[Part, ...]]]:
+    """Cut the customers of buckets that are taken together into slices."""
+    start = programme.bucket_start[buckets.start : buckets.stop + 1]
+    streams = {
+        bucket: (open_stream(programme.seed, bucket), open_side_stream(programme.seed, bucket))
+        for bucket, size in zip(buckets, np.diff(start), strict=True)
+        if size > 0
+    }
+    for begin in range(start[0], start[-1], SLICE):
+        end = min(begin + SLICE, int(start[-1]))
+        parts = []
+        for bucket, (stream, side_stream) in streams.items():
+            low, high = start[bucket - buckets.start : bucket - buckets.start + 2]
+            rows = slice(max(int(low) - begin, 0), min(int(high), end) - begin)
+            if rows.start < rows.stop:
+                parts.append(Part(rows=rows, stream=stream, side_stream=side_stream))
+        yield slice(begin, end), tuple(parts)
 
 
 def simulate_block(buckets: range, totals: Totals, *, programme: Programme) -> None:
@@ -183,20 +242,22 @@ def simulate_block(buckets: range, totals: Totals, *, programme: Programme) -> N
         paths = Paths(
             p_alive, p_buy, some.spend_factor, np.zeros(shape), np.zeros(shape), np.zeros(shape)
         )
-        simulate_customers(
-            some.stream,
-            some.customers,
-            some.place.start,
-            some.draws,
-            programme.destinations,
-            programme.clock,
-            programme.money_quantum,
-            programme.highest_spend,
-            paths,
-            totals,
-            some.eligible,
-            some.side_stream,
-        )
+        for part in some.parts:
+            of = part.rows
+            simulate_customers(
+                part.stream,
+                Customers(*(values[of] for values in some.customers)),
+                some.place.start + of.start,
+                Draws(*(values if len(values) == 1 else values[of] for values in some.draws)),
+                programme.destinations,
+                programme.clock,
+                programme.money_quantum,
+                programme.highest_spend,
+                Paths(*(values[of] for values in paths)),
+                totals,
+                Eligible(some.eligible.period[of], some.eligible.share[of]),
+                part.side_stream,
+            )
         if programme.expected is not None:
             _fill_in(programme, programme.expected, some=some, paths=paths, totals=totals)
 

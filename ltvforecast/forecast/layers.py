@@ -77,6 +77,15 @@ class LayeredDraws:
 def applied_layers(names: Iterable[str] | None) -> tuple[str, ...]:
     """Check which layers are wanted; all of them by default.
 
+    Parameters
+    ----------
+    names : iterable of str, or str, optional
+        A single name may stand alone; ``"none"``, as on the command line, is none of them.
+
+    Returns
+    -------
+    tuple of str
+
     Raises
     ------
     ConfigError
@@ -86,10 +95,14 @@ def applied_layers(names: Iterable[str] | None) -> tuple[str, ...]:
     --------
     >>> applied_layers(["width"])
     ('width',)
+    >>> applied_layers("none")
+    ()
     """
     if names is None:
         return LAYER_NAMES
-    wanted = tuple(names)
+    wanted = (names,) if isinstance(names, str) else tuple(names)
+    if wanted == ("none",):
+        return ()
     unknown = [name for name in wanted if name not in LAYER_NAMES]
     if unknown:
         raise ConfigError(

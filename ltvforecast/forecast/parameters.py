@@ -97,14 +97,22 @@ def _shifted(draws: Draws, effects: EffectDraws, place: slice | IntArray, draw: 
     has = effects.patterns[effects.pattern[place]]
     alpha, a, b, v = draws.alpha, draws.a, draws.b, draws.v
     if effects.rate is not None:
-        alpha = alpha * np.exp(-(has @ effects.rate[:, draw]))
+        alpha = alpha * np.exp(-_summed(has, effects.rate[:, draw]))
     if effects.spend is not None:
-        v = v * np.exp(has @ effects.spend[:, draw])
+        v = v * np.exp(_summed(has, effects.spend[:, draw]))
     if effects.dropout is not None:
-        more = a * np.exp(has @ effects.dropout[:, draw])
+        more = a * np.exp(_summed(has, effects.dropout[:, draw]))
         kept = (a + b) / (more + b)
         a, b = more * kept, b * kept
     return draws._replace(alpha=alpha, a=a, b=b, v=v)
+
+
+def _summed(has: FloatArray, effect: FloatArray) -> FloatArray:
+    """Matrix product whose bits don't depend on how many customers are taken at once."""
+    total = np.zeros((len(has), effect.shape[1]))
+    for column, values in zip(has.T, effect, strict=True):
+        total += column[:, None] * values
+    return total
 
 
 def customer_parameters(model: FittedModel, order: IntArray, count: int) -> CustomerParameters:

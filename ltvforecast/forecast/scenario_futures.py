@@ -13,8 +13,9 @@ import numpy as np
 
 from ltvforecast.engines.local import available_workers, run_blocks
 from ltvforecast.errors import ForecastError
-from ltvforecast.forecast.blocks import Programme, slices
+from ltvforecast.forecast.blocks import Programme, programme_blocks, slices
 from ltvforecast.forecast.closed_forms import probabilities
+from ltvforecast.forecast.records import Customers, Draws, Eligible
 from ltvforecast.forecast.scenario_kernel import (
     Futures,
     Likely,
@@ -22,7 +23,6 @@ from ltvforecast.forecast.scenario_kernel import (
     Segments,
     simulate_pair,
 )
-from ltvforecast.forecast.streams import bucket_blocks
 from ltvforecast.types import FloatArray, IntArray
 
 __all__ = ["Behaviour", "cut_segments", "simulated_pair"]
@@ -131,7 +131,7 @@ def simulated_pair(
         behaviour.dropout,
         behaviour.order_value,
     )
-    blocks = bucket_blocks(programme.bucket_start, max(1, len(behaviour.concerned) // BLOCKS))
+    blocks = programme_blocks(programme, max(1, len(behaviour.concerned) // BLOCKS))
     threads = min(available_workers(), MAX_WORKERS) if workers is None else workers
     counted = programme.eligible is not None
     with _tallies(min(threads, len(blocks)), shape, eligible=counted) as tallies:
@@ -197,21 +197,23 @@ def _simulate_block(
         if concerned.any() and behaviour.purchase_rate > 1.0:
             _, p_longer = probabilities(some.customers, some.draws, futures.cut.edges[:, -1])
             p_buy = np.where(concerned[:, None] == 1, p_longer, p_buy)
-        simulate_pair(
-            some.stream,
-            some.customers,
-            some.place.start,
-            concerned,
-            some.draws,
-            programme.destinations,
-            futures,
-            programme.money_quantum,
-            programme.highest_spend,
-            Likely(p_alive, p_buy, some.spend_factor),
-            totals,
-            some.eligible,
-            some.side_stream,
-        )
+        for part in some.parts:
+            of = part.rows
+            simulate_pair(
+                part.stream,
+                Customers(*(values[of] for values in some.customers)),
+                some.place.start + of.start,
+                concerned[of],
+                Draws(*(values if len(values) == 1 else values[of] for values in some.draws)),
+                programme.destinations,
+                futures,
+                programme.money_quantum,
+                programme.highest_spend,
+                Likely(p_alive[of], p_buy[of], some.spend_factor[of]),
+                totals,
+                Eligible(some.eligible.period[of], some.eligible.share[of]),
+                part.side_stream,
+            )
 
 
 def _check_size(totals: PairTotals) -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "BUCKETS",
     "BucketOrder",
     "bucket_blocks",
+    "buckets_together",
     "open_named_stream",
     "open_side_stream",
     "open_stream",
@@ -85,14 +86,40 @@ def _key(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big")
 
 
-def bucket_blocks(start: IntArray, block_size: int) -> list[range]:
-    """Group buckets into blocks of about ``block_size`` customers; empty buckets are left out.
+def buckets_together(start: IntArray, customers: int) -> int:
+    """Say how many buckets in a row hold about so many customers, or somewhat fewer.
+
+    What is computed of them at once is the same, then, however they are put into blocks.
+
+    Parameters
+    ----------
+    start : int64 array, shape (n_buckets + 1,)
+    customers : int
+
+    Returns
+    -------
+    int
+        A power of two.
+
+    Examples
+    --------
+    >>> buckets_together(np.arange(0, 40, 5), 12)
+    2
+    """
+    wanted = customers * (len(start) - 1) / max(int(start[-1]), 1)
+    return 1 << int(np.log2(np.clip(wanted, 1, len(start) - 1)))
+
+
+def bucket_blocks(start: IntArray, block_size: int, together: int = 1) -> list[range]:
+    """Group buckets into blocks of about ``block_size`` customers; empty ones at the end are left.
 
     Parameters
     ----------
     start : int64 array, shape (BUCKETS + 1,)
     block_size : int
         A block is closed when it has at least so many customers.
+    together : int
+        Buckets of which no block holds a part.
 
     Returns
     -------
@@ -106,10 +133,10 @@ def bucket_blocks(start: IntArray, block_size: int) -> list[range]:
     """
     blocks = []
     first = 0
-    for bucket in range(len(start) - 1):
-        if start[bucket + 1] - start[first] >= block_size:
-            blocks.append(range(first, bucket + 1))
-            first = bucket + 1
+    for end in range(together, len(start), together):
+        if start[end] - start[first] >= block_size:
+            blocks.append(range(first, end))
+            first = end
     if start[-1] > start[first]:
         blocks.append(range(first, len(start) - 1))
     return blocks

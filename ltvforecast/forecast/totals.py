@@ -12,9 +12,8 @@ import numpy as np
 
 from ltvforecast.engines.local import available_workers, run_blocks
 from ltvforecast.errors import ConfigError
-from ltvforecast.forecast.blocks import Programme, simulate_block
+from ltvforecast.forecast.blocks import Programme, programme_blocks, simulate_block
 from ltvforecast.forecast.records import Totals, new_totals
-from ltvforecast.forecast.streams import bucket_blocks
 
 __all__ = ["simulated_totals", "whole_number"]
 
@@ -50,7 +49,7 @@ def simulated_totals(
     """
     threads = min(available_workers(), MAX_WORKERS) if workers is None else workers
     size = max(1, len(programme.results) // BLOCKS) if block_size is None else block_size
-    blocks = bucket_blocks(programme.bucket_start, whole_number("block_size", size, least=1))
+    blocks = programme_blocks(programme, whole_number("block_size", size, least=1))
     threads = min(whole_number("workers", threads, least=1), len(blocks))
     counted = programme.eligible is not None
     with _tallies(threads, partners, draws, periods, eligible=counted) as tallies:

@@ -142,3 +142,28 @@ def test_customers_who_all_spend_the_same_have_no_partner_levels() -> None:
     found = fit_partner_spend(customers, home, partners=len(SIZES), rng=np.random.default_rng(1))
     assert isinstance(found, Refused)
     assert "spend (nearly) the same" in found.gates[0]
+
+
+@pytest.mark.parametrize("sd", [1.0, 2.0])
+def test_partners_each_with_one_price_of_their_own(sd: float) -> None:
+    """As with subscriptions: what differs is partners, and next to nothing within them."""
+    _, home, level = spenders(seed=3, sd=sd)
+    n = 1.0 + np.arange(len(home)) % 4
+    price = np.exp(level)[home]
+    customers = pd.DataFrame(
+        {
+            "frequency": n - 1.0,
+            "monetary_value": np.where(n > 1, price, 0.0),
+            "first_value": price,
+            "spend_n": n,
+            "spend_sum": n * price,
+            "spend_log_sum": n * np.log(price),
+        }
+    )
+    fit = fitted(customers, home)
+    own = fit.spend.draws
+    log_spend = np.log(own["p"] * own["v"] / (own["q"] - 1.0))
+    # amounts are taken to vary by 1 % or more, and two customers are enough to say as much
+    np.testing.assert_allclose(log_spend.mean(axis=0), level, atol=0.1)
+    assert (fit.shrinkage["log_spend"] > 0.99).all()
+    assert fit.shared["sd_log_spend"].mean() > 0.5 * sd

@@ -8,6 +8,7 @@ from ltvforecast.forecast.streams import (
     BUCKETS,
     _bucket,
     bucket_blocks,
+    buckets_together,
     open_stream,
     order_by_bucket,
 )
@@ -23,10 +24,15 @@ def test_the_order_of_rows_changes_nothing(customers: list[str], seed: int) -> N
     assert np.array_equal(first.start, second.start)
 
 
-@given(customers=ids, size=st.integers(1, 100))
-def test_blocks_hold_every_bucket_with_customers_once(customers: list[str], size: int) -> None:
+@given(customers=ids, size=st.integers(1, 100), few=st.integers(1, 100))
+def test_blocks_hold_every_bucket_with_customers_once(
+    customers: list[str], size: int, few: int
+) -> None:
     start = order_by_bucket(customers).start
-    blocks = bucket_blocks(start, size)
+    together = buckets_together(start, few)
+    assert BUCKETS % together == 0
+    blocks = bucket_blocks(start, size, together)
+    assert all(block.start % together == block.stop % together == 0 for block in blocks)
     buckets = [bucket for block in blocks for bucket in block]
     assert buckets == sorted(set(buckets))
     assert set(np.flatnonzero(np.diff(start))) <= set(buckets)
