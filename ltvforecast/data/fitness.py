@@ -142,8 +142,11 @@ def last_two_gaps(purchases: pd.DataFrame) -> tuple[IntArray, IntArray]:
     [[7], [10]]
     """
     codes, _ = pd.factorize(purchases["customer_id"], sort=True)
-    days = np.unique(np.column_stack([codes, purchases["day"].to_numpy(np.int64)]), axis=0)
-    customer, day = days[:, 0], days[:, 1]
+    when = purchases["day"].to_numpy(np.int64)
+    first, last = (int(when.min()), int(when.max())) if len(when) else (0, 0)
+    stretch = last - first + 1
+    days = np.unique(codes * stretch + when - first)
+    customer, day = days // stretch, days % stretch + first
     same = (customer[2:] == customer[:-2]) if len(days) > 2 else np.zeros(0, dtype=bool)
     is_last = np.append(customer[1:] != customer[:-1], True)[2:]
     end = np.flatnonzero(same & is_last) + 2

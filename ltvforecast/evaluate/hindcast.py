@@ -17,7 +17,7 @@ from ltvforecast.data.partner_table import PartnerTable
 from ltvforecast.data.refunds import net_refunds
 from ltvforecast.data.summary import summarize
 from ltvforecast.errors import ConfigError, ConvergenceError, LTVForecastError
-from ltvforecast.evaluate.outcome import outcome_after
+from ltvforecast.evaluate.outcome import known_revenue_after
 from ltvforecast.fit_types import FittedModel
 from ltvforecast.fitting.fit_model import POINT_METHODS, CalendarChoice, fit_model
 from ltvforecast.forecast.windows import simulate_windows
@@ -285,7 +285,7 @@ def _fitted(model: FittedModel, summary: CustomerSummary, calendar: CalendarChoi
 def _window(
     summary: CustomerSummary, draws: FloatArray, purchases: pd.DataFrame, day: int, days: int
 ) -> PastForecast:
-    came = outcome_after(
+    actual, total = known_revenue_after(
         purchases,
         customer_ids=tuple(summary.customers["customer_id"]),
         partner_ids=summary.partner_ids,
@@ -297,8 +297,8 @@ def _window(
         days=days,
         history_days=day - int(summary.history["day"].min()) + 1,
         draws=draws,
-        actual=came.partner,
-        total=came.programme,
+        actual=actual,
+        total=total,
         customers=summary.partner_customers,
         partner_ids=summary.partner_ids,
         history=summary.history,

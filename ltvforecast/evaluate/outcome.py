@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ltvforecast.data.acquisitions import first_purchases
 from ltvforecast.transaction_types import MICROS
 from ltvforecast.types import FloatArray, IntArray
 
-__all__ = ["Outcome", "outcome_after"]
+__all__ = ["Outcome", "known_revenue_after", "outcome_after"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +95,7 @@ def outcome_after(
     ([5.0], 8.0, ('q',), 2.0)
     """
     day = purchases["day"].to_numpy()
-    rows = purchases[(day > origin_day) & (day <= origin_day + days)]
-    told = pd.Index(customer_ids).get_indexer(pd.Index(rows["customer_id"])) >= 0
+    rows, told = _window(purchases, customer_ids, origin_day, days)
     known, new = rows[told], rows[~told]
     elsewhere = known[~known["partner_id"].isin(partner_ids)]
     acquirer = pd.Index(partner_ids).get_indexer(
@@ -115,6 +115,40 @@ def outcome_after(
         revenue_of_new_customers=_total(new),
         moved_customers=_moved(purchases[day <= origin_day], known),
     )
+
+
+def known_revenue_after(
+    purchases: pd.DataFrame,
+    *,
+    customer_ids: Sequence[str],
+    partner_ids: Sequence[str],
+    origin_day: int,
+    days: int,
+) -> tuple[FloatArray, float]:
+    """Add up what the customers known at the origin spent in a window.
+
+    Parameters
+    ----------
+    purchases, customer_ids, partner_ids, origin_day, days
+        As for :func:`outcome_after`.
+
+    Returns
+    -------
+    partner : float64 array, shape (n_partners,)
+    programme : float
+        New partners included.
+    """
+    rows, told = _window(purchases, customer_ids, origin_day, days)
+    return _sums(rows[told], "partner_id", partner_ids), _total(rows[told])
+
+
+def _window(
+    purchases: pd.DataFrame, customer_ids: Sequence[str], origin_day: int, days: int
+) -> tuple[pd.DataFrame, npt.NDArray[np.bool_]]:
+    """Give the purchases of a window, and which are those of known customers."""
+    day = purchases["day"].to_numpy()
+    rows = purchases[(day > origin_day) & (day <= origin_day + days)]
+    return rows, pd.Index(customer_ids).get_indexer(pd.Index(rows["customer_id"])) >= 0
 
 
 def _sums(rows: pd.DataFrame, key: str, ids: Sequence[str]) -> FloatArray:

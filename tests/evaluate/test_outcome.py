@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltvforecast.evaluate.outcome import outcome_after
+from ltvforecast.evaluate.outcome import known_revenue_after, outcome_after
 
 purchase = st.tuples(
     st.sampled_from("pqr"), st.sampled_from("abcd"), st.integers(0, 30), st.integers(0, 10**9)
@@ -20,13 +20,15 @@ def test_every_unit_of_money_in_the_window_is_counted_once(
 ) -> None:
     frame = pd.DataFrame(rows, columns=["partner_id", "customer_id", "day", "amount_micros"])
     before = frame[frame["day"] <= 15]
+    customers, partners = sorted(set(before["customer_id"])), sorted(set(before["partner_id"]))
     came = outcome_after(
-        frame,
-        customer_ids=sorted(set(before["customer_id"])),
-        partner_ids=sorted(set(before["partner_id"])),
-        origin_day=15,
-        days=10,
+        frame, customer_ids=customers, partner_ids=partners, origin_day=15, days=10
     )
+    partner, programme = known_revenue_after(
+        frame, customer_ids=customers, partner_ids=partners, origin_day=15, days=10
+    )
+    assert np.array_equal(partner, came.partner)
+    assert programme == came.programme
     window = frame[(frame["day"] > 15) & (frame["day"] <= 25)]
     assert came.programme == pytest.approx(came.customer.sum())
     assert came.programme == pytest.approx(came.partner.sum() + came.revenue_at_new_partners)
