@@ -44,7 +44,8 @@ def plan_origins(
         Rising; the forecast begins when the day ends.
     step : int
         Days between them: a whole horizon if the history is long enough, so that windows do not
-        overlap, otherwise as much as there is; whole weeks if it is four weeks or more.
+        overlap, otherwise as much as there is; whole weeks if it is four weeks or more, and they
+        are not too close then.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def plan_origins(
     if room < (origins - 1) * closest:
         raise _too_short(history, days, origins, horizon)
     step = days if origins == 1 else min(days, room // (origins - 1))
-    if step >= WHOLE_WEEKS_FROM:
+    if step >= WHOLE_WEEKS_FROM and step - step % 7 >= closest:
         step -= step % 7
     latest = last_day - days
     return tuple(latest - step * back for back in reversed(range(origins))), step

@@ -54,7 +54,7 @@ allocations = st.builds(
 
 
 @given(some_purchases, allocations)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_customers_shares_add_to_one(frame: pd.DataFrame, allocation: Allocation) -> None:
     shares = customer_shares(frame, allocation, as_of_day=400)
     sums = np.add.reduceat(shares.share_weight, shares.share_start[:-1])
@@ -66,7 +66,7 @@ def test_every_customers_shares_add_to_one(frame: pd.DataFrame, allocation: Allo
 
 
 @given(some_purchases, allocations, st.permutations(["p1", "p2", "p3", "p4"]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_renaming_partners_only_permutes(
     frame: pd.DataFrame, allocation: Allocation, names: list[str]
 ) -> None:
@@ -78,7 +78,7 @@ def test_renaming_partners_only_permutes(
 
 
 @given(some_purchases, allocations, st.randoms(use_true_random=False))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_order_of_rows_changes_no_bit(frame: pd.DataFrame, allocation: Allocation, rnd) -> None:
     order = list(range(len(frame)))
     rnd.shuffle(order)
@@ -89,7 +89,7 @@ def test_the_order_of_rows_changes_no_bit(frame: pd.DataFrame, allocation: Alloc
 
 
 @given(some_purchases, allocations)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_partners_add_up_to_the_programme(frame: pd.DataFrame, allocation: Allocation) -> None:
     shares = customer_shares(frame, allocation, as_of_day=400)
     value = np.arange(1.0, len(shares.customer_ids) + 1.0)
@@ -217,7 +217,7 @@ def test_score_is_the_dirichlet_multinomial_likelihood() -> None:
 
 
 @given(st.floats(-5, 2), st.floats(-2, 7))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_gradient_of_the_score(logit_novelty: float, log_concentration: float) -> None:
     rng = np.random.default_rng(5)
     share = rng.dirichlet([0.3] * 4, 5).ravel()

@@ -228,7 +228,7 @@ AS_OF = st.sampled_from([dt.date(2025, 1, 1), dt.date(2025, 1, 14), LATE])
 SIGNALS = ["type", "status", "refunded_amount", "revenue_stream", "transaction_id"]
 
 
-LAW = settings(max_examples=30, deadline=None)  # a reading takes some 50 ms, mostly of pandas
+LAW = settings(max_examples=30)  # a reading takes some 50 ms, mostly of pandas
 
 
 def read_or_none(frame: pd.DataFrame, **options: Any) -> Transactions | None:

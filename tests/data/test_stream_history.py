@@ -86,7 +86,7 @@ def test_hostile_names_stay_as_they_stand() -> None:
     assert set(table["revenue_stream"]) == {HOSTILE, "_"}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     rows=st.lists(
         st.tuples(

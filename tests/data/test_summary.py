@@ -268,7 +268,7 @@ def contents(summary: CustomerSummary) -> tuple[object, ...]:
 
 
 @given(some_rows, st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_row_order_changes_nothing(rows: list[tuple[str, str, int, float]], rnd) -> None:
     shuffled = rows.copy()
     rnd.shuffle(shuffled)
@@ -276,7 +276,7 @@ def test_row_order_changes_nothing(rows: list[tuple[str, str, int, float]], rnd)
 
 
 @given(some_rows, st.sampled_from(["share", "first", "last", "linear", "position"]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_money_adds_up_and_nothing_is_missing(
     rows: list[tuple[str, str, int, float]], attribution
 ) -> None:

@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ltvforecast.errors import ConfigError
@@ -17,6 +17,7 @@ def horizon(days: float) -> Horizon:
 
 
 @given(st.integers(1, 2000), st.integers(1, 400), st.integers(1, 8))
+@example(639, 169, 8)  # whole weeks would be nearer than a quarter of the horizon
 def test_every_origin_has_a_window_on_either_side(history: int, days: int, count: int) -> None:
     try:
         origins, step = plan_origins(

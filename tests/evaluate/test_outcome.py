@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ltvforecast.evaluate.outcome import known_revenue_after, outcome_after
@@ -13,7 +13,6 @@ purchase = st.tuples(
 )
 
 
-@settings(deadline=None)  # tables take long on a busy machine
 @given(st.lists(purchase, min_size=1, max_size=40))
 def test_every_unit_of_money_in_the_window_is_counted_once(
     rows: list[tuple[str, str, int, int]],

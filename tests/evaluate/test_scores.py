@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -61,7 +61,6 @@ def test_crps_is_unbiased_for_the_normal_closed_form() -> None:
     assert (1 / np.sqrt(np.pi)) / 10 > 10 * got.std() / np.sqrt(len(got))
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=12),
     st.floats(-1e6, 1e6),

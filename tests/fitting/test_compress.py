@@ -18,7 +18,7 @@ histories = st.lists(
 
 
 @given(histories=histories, grid=st.sampled_from([1.0, 7.0, 365.25 / 12, np.pi]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_unique_rows_are_the_distinct_histories_with_their_counts(
     histories: list[tuple[int, int, int]], grid: float
 ) -> None:

@@ -132,7 +132,7 @@ def test_numbers_of_customers_are_rounded_to_twenty_values_with_little_loss() ->
 # --- laws ----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10_000))
 def test_decoding_undoes_coding(seed: int) -> None:
     frame = made(seed=seed)
@@ -147,7 +147,7 @@ def test_decoding_undoes_coding(seed: int) -> None:
         assert told["size"] is None if pd.isna(size) else told["size"] == pytest.approx(size)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10_000))
 def test_the_order_of_rows_changes_only_the_order_of_rows(seed: int) -> None:
     frame = made(seed=seed)
@@ -159,7 +159,7 @@ def test_the_order_of_rows_changes_only_the_order_of_rows(seed: int) -> None:
         np.testing.assert_allclose(other.rows, one.rows[order], rtol=1e-9, atol=1e-9)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10_000), st.floats(1e-3, 1e3), st.floats(-1e3, 1e3))
 def test_units_of_numbers_do_not_matter(seed: int, scale: float, shift: float) -> None:
     frame = made(size=100, seed=seed)
@@ -172,7 +172,7 @@ def test_units_of_numbers_do_not_matter(seed: int, scale: float, shift: float) -
         )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10_000))
 def test_the_kept_coding_gives_the_same_rows_again(seed: int) -> None:
     frame = made(seed=seed)

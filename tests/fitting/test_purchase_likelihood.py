@@ -45,7 +45,7 @@ TABLES = pytest.mark.parametrize("made", [table_of, days_of])
 
 @TABLES
 @given(theta=coordinates, seed=st.integers(0, 20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_sum_over_the_table_is_the_sum_over_customers(made, theta, seed: int) -> None:
     (x, t_x, T), table = made(seed)
     each = bgnbd.log_likelihood(x, t_x, T, *purchase_parameters(theta))
@@ -59,7 +59,7 @@ def test_the_sum_over_the_table_is_the_sum_over_customers(made, theta, seed: int
 
 @TABLES
 @given(theta=coordinates, seed=st.integers(0, 20))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_gradient_is_the_sum_of_the_customers_gradients(made, theta, seed: int) -> None:
     (x, t_x, T), table = made(seed)
     parameters = purchase_parameters(theta)

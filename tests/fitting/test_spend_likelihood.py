@@ -36,7 +36,7 @@ def direct(data, parameters, *, single: bool):
 
 
 @given(theta=coordinates, seed=st.integers(0, 10), single=st.booleans())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_the_sum_over_the_table_is_the_sum_over_customers(theta, seed: int, single: bool) -> None:
     n, S, SL = amounts(seed)
     table = amounts_table(n, S, SL) if single else means_table(n, S / n)
@@ -49,7 +49,7 @@ def test_the_sum_over_the_table_is_the_sum_over_customers(theta, seed: int, sing
 
 
 @given(theta=coordinates, seed=st.integers(0, 5), single=st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_gradient_in_coordinates_is_the_slope(theta, seed: int, single: bool) -> None:
     n, S, SL = amounts(seed, 60)
     table = amounts_table(n, S, SL) if single else means_table(n, S / n)

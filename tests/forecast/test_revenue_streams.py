@@ -51,7 +51,7 @@ def simulated(rng, *, partners: int, concentration: float, base, purchases) -> t
 money = st.floats(0, 1e9, allow_nan=False)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     data=st.data(),
     size=st.tuples(st.integers(1, 6), st.integers(1, 4)),

@@ -103,9 +103,7 @@ def test_the_files_are_what_other_programs_expect(
         assert dict(draws.sizes) == {"draw": 30, "partner": 10}
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=10, max_size=10))
 def test_any_id_survives(forecast: PartnerForecast, tmp_path: Path, names: list[str]) -> None:
     renamed = dataclasses.replace(

@@ -52,11 +52,11 @@ USUAL = st.tuples(
 )
 SHORT = histories(20, log_uniform(0.1, 100))
 
-many = settings(max_examples=100, deadline=None)
+many = settings(max_examples=100)
 
 
 @given(history=ANY, t=FUTURE, parameters=EXTREME, delta=log_uniform(1e-6, 10))
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_everything_is_finite_and_in_range(
     history: History, t: float, parameters: tuple[float, ...], delta: float
 ) -> None:
@@ -115,7 +115,7 @@ def test_silence_costs_p_alive_times_the_rate(
 # P(x purchases in (0, T]) is the likelihood integrated over all times of purchase with the last
 # at t_x: the x - 1 earlier ones fill a volume of t_x^(x-1) / (x-1)!.
 @given(x=st.integers(1, 12), T=log_uniform(0.1, 50), parameters=USUAL)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_likelihood_integrates_to_the_count_probability(
     x: int, T: float, parameters: tuple[float, ...]
 ) -> None:

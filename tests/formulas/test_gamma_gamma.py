@@ -79,7 +79,7 @@ def test_units_oracle_of_customer_1(cdnow: Histories, month: float, value: float
 
 PARAMETERS = st.tuples(log_uniform(0.05, 500), log_uniform(0.05, 100), log_uniform(1e-3, 1e6))
 AMOUNT = log_uniform(1e-3, 1e6)
-many = settings(max_examples=100, deadline=None)
+many = settings(max_examples=100)
 
 
 @given(z=AMOUNT, parameters=PARAMETERS)
@@ -184,7 +184,7 @@ def test_quantile_inverts_the_distribution(
     mean=log_uniform(1e-6, 1e7),
     parameters=st.tuples(log_uniform(1e-2, 1e4), log_uniform(1e-2, 1e4), log_uniform(1e-6, 1e9)),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_everything_is_finite(n: int, mean: float, parameters: tuple[float, ...]) -> None:
     total, log_total = n * mean, n * np.log(mean)
     p, q, _ = parameters

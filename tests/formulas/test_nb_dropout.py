@@ -140,7 +140,7 @@ def test_short_periods_without_overdispersion_are_pareto_nbd(times: list[float])
     kappa=st.floats(0.5, 50.0),
     hazard=st.floats(0.01, 0.5),
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_chances_of_all_next_counts_add_to_one(
     counts: list[int], r: float, kappa: float, hazard: float
 ) -> None:
@@ -169,7 +169,7 @@ def test_the_chances_of_all_next_counts_add_to_one(
     kappa=st.floats(0.2, 1e6),
     s=st.floats(0.2, 5.0),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_silence_lowers_the_chance_to_be_active(
     counts: list[int], r: float, kappa: float, s: float
 ) -> None:

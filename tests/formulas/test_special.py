@@ -22,14 +22,12 @@ positive = powers_of_ten(-3, 6)
 
 
 @given(z=positive)
-@settings(deadline=None)
 def test_log_gamma_is_the_standard_librarys(z: float) -> None:
     assert special.log_gamma(z) == pytest.approx(math.lgamma(z), rel=3e-15, abs=2e-14)
 
 
 # The plain difference of two log-gammas, in 40 digits.
 @given(y=positive, n=powers_of_ten(-6, 6))
-@settings(deadline=None)
 def test_log_gamma_ratio_keeps_all_digits(y: float, n: float) -> None:
     with mpmath.workdps(40):
         exact = mpmath.loggamma(mpmath.mpf(y) + mpmath.mpf(n)) - mpmath.loggamma(y)
@@ -38,7 +36,6 @@ def test_log_gamma_ratio_keeps_all_digits(y: float, n: float) -> None:
 
 
 @given(p=positive, q=positive)
-@settings(deadline=None)
 def test_log_beta_keeps_all_digits_and_is_symmetric(p: float, q: float) -> None:
     with mpmath.workdps(40):
         exact = mpmath.log(mpmath.beta(p, q))
@@ -49,7 +46,6 @@ def test_log_beta_keeps_all_digits_and_is_symmetric(p: float, q: float) -> None:
 # In the homogeneous limit log B(a, b) is 1e8 and its change is a few units. What is subtracted is
 # of the size n log(b + n), at most 2e6, or smaller.
 @given(a=powers_of_ten(-3, 8), b=powers_of_ten(-3, 8), n=st.integers(0, 100_000))
-@settings(deadline=None)
 def test_log_beta_change_survives_the_homogeneous_limit(a: float, b: float, n: int) -> None:
     with mpmath.workdps(50):
         exact = mpmath.log(mpmath.beta(a, mpmath.mpf(b) + n)) - mpmath.log(mpmath.beta(a, b))
@@ -59,7 +55,6 @@ def test_log_beta_change_survives_the_homogeneous_limit(a: float, b: float, n: i
 
 
 @given(value=st.floats(-1e308, 1e308))
-@settings(deadline=None)
 def test_log_one_plus_exp_is_numpys_logaddexp(value: float) -> None:
     assert special.log_one_plus_exp(value) == pytest.approx(np.logaddexp(0.0, value), rel=1e-15)
 
@@ -121,7 +116,7 @@ power = st.tuples(powers_of_ten(-1.3, 2.5), st.sampled_from([0, 1, 2, 7, 50, 100
 
 # The two methods share nothing, so that agreement is evidence for both.
 @given(power=power, a=shape, d=shape, w=powers_of_ten(-8, 8))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_series_and_integral_agree_wherever_the_series_is_accepted(
     power: tuple[float, int], a: float, d: float, w: float
 ) -> None:
@@ -135,7 +130,7 @@ def test_series_and_integral_agree_wherever_the_series_is_accepted(
 
 
 @given(power=power, a=shape, d=shape, top=powers_of_ten(-6, 8))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_many_at_once_equal_one_by_one(
     power: tuple[float, int], a: float, d: float, top: float
 ) -> None:
