@@ -190,6 +190,11 @@ def _root(slope: Callable[[float], float]) -> float:
 
 
 def _sentence(rho: float, sd: float, *, used: bool) -> str:
+    if not used and abs(rho) > LARGEST_RHO - 1e-6:
+        return (
+            "It can't be told whether customers who buy often spend more per purchase, or less: "
+            "they differ too little in one of the two. Forecasts take the two as unrelated."
+        )
     found = f"correlation {rho:+.2f}, give or take {sd:.2f}"
     if not used:
         return (

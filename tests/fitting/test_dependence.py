@@ -50,6 +50,12 @@ def test_the_correlation_is_recovered(rho: float) -> None:
     assert ("more" in found.how, "less" in found.how) == (rho > 0, rho < 0)
 
 
+def test_an_estimate_at_the_edge_is_not_told_as_if_it_were_one() -> None:
+    assert "can't be told" in dependence._sentence(np.tanh(-dependence.EDGE), 0.05, used=False)
+    assert "+0.90" in dependence._sentence(0.9, 0.05, used=False)
+    assert "spend more" in dependence._sentence(np.tanh(dependence.EDGE), 0.05, used=True)
+
+
 def test_amounts_of_two_kinds_are_not_taken_for_a_relation() -> None:
     # within a customer one purchase in five is 16 times as large: not a gamma law, but unrelated
     table, _ = dependent_cohort(4_000, 0.0, seed=6)
