@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,8 @@ __all__ = [
 Pooling = Literal["partial", "complete", "none"]
 OnRefusal = Literal["sample", "together"]
 """Whether a posterior that fails its gates is sampled by Markov chains, or partners are pooled."""
+
+_Fit = TypeVar("_Fit", PartnerPurchases, PartnerSpend)
 
 FEWEST_PARTNERS = 3
 """Partners with customers below which nothing can be learnt of how partners differ."""
@@ -142,31 +144,24 @@ def pool_purchases(
         A history is impossible.
     """
     known = _known(covariates, partners)
-    if settings.method in ("nuts", "advi"):
-        return sample_partner_purchases(history, partners, chains, covariates=known, rng=rng)
-    found = fit_partner_purchases(
-        *history,
-        partners.home,
-        partners=len(partners.groups.partner_ids),
-        segments=_segments(partners),
-        apart=settings.pooling == "none",
-        covariates=covariates,
-        draws=settings.draws,
-        rng=rng,
-        progress=chains.progress,
+    return _pooled(
+        lambda: fit_partner_purchases(
+            *history,
+            partners.home,
+            partners=len(partners.groups.partner_ids),
+            segments=_segments(partners),
+            apart=settings.pooling == "none",
+            covariates=covariates,
+            draws=settings.draws,
+            rng=rng,
+            progress=chains.progress,
+        ),
+        lambda how: sample_partner_purchases(history, partners, how, covariates=known, rng=rng),
+        _flagged_purchases,
+        settings=settings,
+        chains=chains,
+        on_refusal=on_refusal,
     )
-    if not isinstance(found, Refused):
-        return _flagged_purchases(found, _alone(settings))
-    why = _after_refusal(found, settings, on_refusal)
-    if isinstance(why, Together):
-        return why
-    try:
-        sampled = sample_partner_purchases(
-            history, partners, _told(chains, found), covariates=known, rng=rng
-        )
-    except ConvergenceError as unconverged:
-        return _given_up(found, unconverged)
-    return _flagged_purchases(sampled, why)
 
 
 def pool_spend(
@@ -205,28 +200,23 @@ def pool_spend(
             why=f"all partners share one level of spend: {settings.spend} knows no partners"
         )
     known = _known(covariates, partners)
-    if settings.method in ("nuts", "advi"):
-        return sample_partner_spend(customers, partners, chains, covariates=known, rng=rng)
-    found = fit_partner_spend(
-        customers,
-        partners.home,
-        partners=len(partners.groups.partner_ids),
-        segments=_segments(partners),
-        apart=settings.pooling == "none",
-        covariates=covariates,
-        draws=settings.draws,
-        rng=rng,
-        progress=chains.progress,
-    )
-    if not isinstance(found, Refused):
-        return _flagged_spend(found, _alone(settings))
-    if found.alike:
-        return Together(why="all customers spend (nearly) the same, whatever their partner")
-    why = _after_refusal(found, settings, on_refusal)
-    if isinstance(why, Together):
-        return why
-    return _spend_by_chains(
-        customers, partners, _told(chains, found), found=found, why=why, known=known, rng=rng
+    return _pooled(
+        lambda: fit_partner_spend(
+            customers,
+            partners.home,
+            partners=len(partners.groups.partner_ids),
+            segments=_segments(partners),
+            apart=settings.pooling == "none",
+            covariates=covariates,
+            draws=settings.draws,
+            rng=rng,
+            progress=chains.progress,
+        ),
+        lambda how: sample_partner_spend(customers, partners, how, covariates=known, rng=rng),
+        _flagged_spend,
+        settings=settings,
+        chains=chains,
+        on_refusal=on_refusal,
     )
 
 
@@ -249,6 +239,33 @@ def with_flags(found: Diagnostics, flags: Sequence[str]) -> Diagnostics:
     return replace(found, flags=(*found.flags, *told), verdict=f"{found.verdict} {note}")
 
 
+def _pooled(
+    fast: Callable[[], _Fit | Refused],
+    sample: Callable[[ChainSettings], _Fit],
+    flagged: Callable[[_Fit, Sequence[str]], _Fit],
+    *,
+    settings: FitSettings,
+    chains: ChainSettings,
+    on_refusal: OnRefusal,
+) -> _Fit | Together:
+    """Fit by the method asked for, and by chains where the fast posterior is refused."""
+    if settings.method in ("nuts", "advi"):
+        return sample(chains)
+    found = fast()
+    if not isinstance(found, Refused):
+        return flagged(found, (_ALONE,) if settings.pooling == "none" else ())
+    if found.alike:
+        return Together(why="all customers spend (nearly) the same, whatever their partner")
+    why = _after_refusal(found, settings, on_refusal)
+    if isinstance(why, Together):
+        return why
+    try:
+        sampled = sample(_told(chains, found))
+    except ConvergenceError as unconverged:
+        return _given_up(found, unconverged)
+    return flagged(sampled, why)
+
+
 def _flagged_purchases(fit: PartnerPurchases, flags: Sequence[str]) -> PartnerPurchases:
     told = with_flags(fit.purchase.diagnostics, flags)
     return replace(fit, purchase=replace(fit.purchase, diagnostics=told))
@@ -257,10 +274,6 @@ def _flagged_purchases(fit: PartnerPurchases, flags: Sequence[str]) -> PartnerPu
 def _flagged_spend(fit: PartnerSpend, flags: Sequence[str]) -> PartnerSpend:
     told = with_flags(fit.spend.diagnostics, flags)
     return replace(fit, spend=replace(fit.spend, diagnostics=told))
-
-
-def _alone(settings: FitSettings) -> tuple[str, ...]:
-    return (_ALONE,) if settings.pooling == "none" else ()
 
 
 def _known(design: CovariateDesign | None, partners: Partners) -> Covariates | None:
@@ -286,23 +299,6 @@ def _after_refusal(
             remedy="choose pooling 'partial' or 'complete'",
         )
     return (f"{reason}, and Markov chains were run instead",)
-
-
-def _spend_by_chains(
-    customers: pd.DataFrame,
-    partners: Partners,
-    chains: ChainSettings,
-    *,
-    found: Refused,
-    why: tuple[str, ...],
-    known: Covariates | None,
-    rng: np.random.Generator,
-) -> PartnerSpend | Together:
-    try:
-        sampled = sample_partner_spend(customers, partners, chains, covariates=known, rng=rng)
-    except ConvergenceError as unconverged:
-        return _given_up(found, unconverged)
-    return _flagged_spend(sampled, why)
 
 
 def _given_up(found: Refused, unconverged: ConvergenceError) -> Together:
