@@ -208,6 +208,8 @@ Map of the modules, each with its own first line:
   priors, and the coordinates.
 - fitting/hierarchy_likelihood.py: Log-likelihood of BG/NBD by partner, on grids of the shared
   shapes and the partner's own levels.
+- fitting/hierarchy_place.py: Where the posterior of a partner hierarchy lies: a climb, and tables
+  moved to the peak.
 - fitting/hierarchy_posterior.py: Posterior of a partner hierarchy without a chain: shared
   parameters first, then every partner.
 - fitting/hierarchy_spend.py: Fits the spend per purchase of every partner, each borrowing

@@ -23,13 +23,8 @@ from ltvforecast.fitting.hierarchy_diagnostics import hierarchy_diagnostics
 from ltvforecast.fitting.hierarchy_gates import HierarchyChecks, Refused
 from ltvforecast.fitting.hierarchy_levels import APART, LevelPriors
 from ltvforecast.fitting.hierarchy_likelihood import PartnerRows, partner_rows, purchase_values
-from ltvforecast.fitting.hierarchy_posterior import (
-    HierarchyDraws,
-    HierarchyProblem,
-    HierarchyStart,
-    Progress,
-    sample_hierarchy,
-)
+from ltvforecast.fitting.hierarchy_place import HierarchyProblem, HierarchyStart
+from ltvforecast.fitting.hierarchy_posterior import HierarchyDraws, Progress, sample_hierarchy
 from ltvforecast.fitting.hierarchy_tables import levels_of_all
 from ltvforecast.fitting.priors import PURCHASE_PRIOR, NormalPrior
 from ltvforecast.fitting.purchase import fit_purchase

@@ -15,9 +15,17 @@ from ltvforecast.fitting.hierarchy_tables import (
     table_gap,
 )
 from ltvforecast.fitting.laplace import PosteriorDraws
-from ltvforecast.types import IntArray
+from ltvforecast.types import FloatArray
 
-__all__ = ["HierarchyChecks", "Refused", "check_hierarchy", "failed_gates", "finer_tables_help"]
+__all__ = [
+    "LARGEST_ERROR",
+    "HierarchyChecks",
+    "Refused",
+    "check_hierarchy",
+    "failed_gates",
+    "finer_tables_help",
+    "table_errors",
+]
 
 SMALLEST_EVEN = 0.3
 """Least effective share of the proposals for any partner's levels."""
@@ -105,23 +113,42 @@ def check_hierarchy(
     HierarchyChecks
     """
     chosen = np.arange(min(_CHECKED_DRAWS, len(shared.sd)))
-    few = _part(shared, chosen)
-    gap = table_gap(values, few, levels.draws[chosen], tables)
+    few = shared.part(chosen)
+    table_error, partner_table_error = table_errors(values, tables, few, levels.draws[chosen])
     finer = log_marginal(few, tables, nodes=_MANY_NODES) - log_marginal(few, tables)
     return HierarchyChecks(
         k_hat=found.k_hat,
         effective_draws=found.effective,
         refits=found.refits,
         smallest_even=float(levels.even.min(initial=1.0)),
-        table_error=float(gap.sum(axis=1).std()),
-        partner_table_error=float(gap.std(axis=0).max(initial=0.0)),
+        table_error=table_error,
+        partner_table_error=partner_table_error,
         quadrature_error=float(finer.std()),
         stand_in_error=stand_in,
     )
 
 
-def _part(shared: Shared, chosen: IntArray) -> Shared:
-    return Shared(**{name: getattr(shared, name)[chosen] for name in Shared.__slots__})
+def table_errors(
+    values: PartnerValues, tables: PartnerTables, shared: Shared, levels: FloatArray
+) -> tuple[float, float]:
+    """Measure how far tables are off, in log units: of all partners together, and the worst one's.
+
+    Parameters
+    ----------
+    values : callable
+    tables : PartnerTables
+    shared : Shared
+        A few draws.
+    levels : float64 array, shape (n, n_partners, 2)
+        Drawn with them.
+
+    Returns
+    -------
+    together, worst : float
+        Standard deviations: what is off by the same everywhere does no harm.
+    """
+    gap = table_gap(values, shared, levels, tables)
+    return float(gap.sum(axis=1).std()), float(gap.std(axis=0).max(initial=0.0))
 
 
 def failed_gates(checks: HierarchyChecks) -> tuple[str, ...]:

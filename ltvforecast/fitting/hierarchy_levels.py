@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import erf, erfinv, ndtr, ndtri
 
 from ltvforecast.fitting.priors import EFFECT_SD, NormalPrior
-from ltvforecast.types import FloatArray
+from ltvforecast.types import FloatArray, IntArray
 
 __all__ = [
     "APART",
@@ -113,6 +113,10 @@ class Shared:
     tau: FloatArray
     log_prior: FloatArray
     effect: FloatArray
+
+    def part(self, chosen: IntArray) -> Shared:
+        """Give some of the draws."""
+        return Shared(**{name: getattr(self, name)[chosen] for name in Shared.__slots__})
 
 
 def spread_of(score: FloatArray, scale: float) -> FloatArray:

@@ -25,13 +25,8 @@ from ltvforecast.fitting.hierarchy_cells import Cells, make_cells
 from ltvforecast.fitting.hierarchy_diagnostics import hierarchy_diagnostics
 from ltvforecast.fitting.hierarchy_gates import HierarchyChecks, Refused
 from ltvforecast.fitting.hierarchy_levels import APART, LevelPriors
-from ltvforecast.fitting.hierarchy_posterior import (
-    HierarchyDraws,
-    HierarchyProblem,
-    HierarchyStart,
-    Progress,
-    sample_hierarchy,
-)
+from ltvforecast.fitting.hierarchy_place import HierarchyProblem, HierarchyStart
+from ltvforecast.fitting.hierarchy_posterior import HierarchyDraws, Progress, sample_hierarchy
 from ltvforecast.fitting.hierarchy_tables import levels_of_all
 from ltvforecast.fitting.priors import SPEND_PRIOR, NormalPrior
 from ltvforecast.fitting.spend import fit_spend

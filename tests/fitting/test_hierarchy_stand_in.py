@@ -95,7 +95,7 @@ def test_many_partners_take_few_values_each(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.slow
 def test_the_stand_in_finds_what_the_density_says(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = small_partners(1000)
-    monkeypatch.setattr(hierarchy_posterior, "_MANY_PARTNERS", 10_000)
+    monkeypatch.setattr(hierarchy_posterior, "MANY_PARTNERS", 10_000)
     direct = small_partners(1000)
     for name, values in direct.shared.items():
         sd = values.std()
