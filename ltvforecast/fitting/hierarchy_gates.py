@@ -74,14 +74,11 @@ class Refused:
         Each gate that failed, with what was found and what was needed.
     checks : HierarchyChecks or None
         None where it didn't come that far.
-    alike : bool
-        There is nothing in which partners could differ, and sampling wouldn't help.
     """
 
     what: str
     gates: tuple[str, ...]
     checks: HierarchyChecks | None = None
-    alike: bool = False
 
 
 def check_hierarchy(

@@ -180,7 +180,7 @@ def fit_partner_spend(
     names, segment = segment_numbers(segments, partners)
     data = amounts_data(customers)
     if data.rows is None:
-        return Refused(what=_WHAT, gates=("all customers spend (nearly) the same",), alike=True)
+        return Refused(what=_WHAT, gates=("all customers spend (nearly) the same",))
     levelled = _levelled(customers, home, log_mean=np.log(data.total / data.n), rows=data.rows)
     pooled = fit_spend(levelled, draws=400, rng=rng)
     home = home[data.rows]

@@ -18,6 +18,7 @@ from ltvforecast.fitting.hierarchy_gates import Refused
 from ltvforecast.fitting.hierarchy_spend import PartnerSpend, fit_partner_spend
 from ltvforecast.fitting.sampled_fit import ChainSettings, Partners, home_partners
 from ltvforecast.fitting.sampled_partners import sample_partner_purchases, sample_partner_spend
+from ltvforecast.fitting.spend_data import amounts_data
 from ltvforecast.transaction_types import CustomerSummary
 from ltvforecast.types import FloatArray
 
@@ -199,6 +200,8 @@ def pool_spend(
         return Together(
             why=f"all partners share one level of spend: {settings.spend} knows no partners"
         )
+    if amounts_data(customers).rows is None:
+        return Together(why="all customers spend (nearly) the same, whatever their partner")
     known = _known(covariates, partners)
     return _pooled(
         lambda: fit_partner_spend(
@@ -254,8 +257,6 @@ def _pooled(
     found = fast()
     if not isinstance(found, Refused):
         return flagged(found, (_ALONE,) if settings.pooling == "none" else ())
-    if found.alike:
-        return Together(why="all customers spend (nearly) the same, whatever their partner")
     why = _after_refusal(found, settings, on_refusal)
     if isinstance(why, Together):
         return why

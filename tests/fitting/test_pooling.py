@@ -12,11 +12,12 @@ from ltvforecast.data.transactions import read_transactions
 from ltvforecast.errors import ConfigError, ConvergenceError
 from ltvforecast.fit_types import Diagnostics, FitSettings, FittedModel
 from ltvforecast.fitting import pooling
-from ltvforecast.fitting.fit_model import fit_model
+from ltvforecast.fitting.fit_model import Method, fit_model
 from ltvforecast.fitting.hierarchy import new_partner_purchases
 from ltvforecast.fitting.hierarchy_gates import Refused
 from ltvforecast.fitting.hierarchy_spend import new_partner_spend
 from ltvforecast.fitting.pooling import Together, partners_apart, with_flags
+from ltvforecast.fitting.sampled_fit import ChainSettings
 from ltvforecast.transaction_types import CustomerSummary
 
 NAMES = ("r", "alpha", "a", "b", "p", "q", "v", "zero_share")
@@ -100,6 +101,26 @@ def test_spend_by_its_mean_is_shared_and_that_is_said(summary) -> None:
     assert any("share one level of spend" in flag for flag in model.spend.diagnostics.flags)
     assert model.partner_levels is not None
     assert "mean_spend" not in model.partner_levels.table
+
+
+@pytest.mark.parametrize("method", ["laplace", "nuts"])
+def test_where_all_customers_spend_the_same_partners_share_the_level(
+    summary, method: Method
+) -> None:
+    n = summary.customers["spend_n"]
+    alike = summary.customers.assign(
+        first_value=5.0, spend_sum=5.0 * n, spend_log_sum=n * np.log(5.0),
+        monetary_value=np.where(n > 1, 5.0, 0.0),
+    )  # fmt: skip
+    settings = FitSettings(method=method, pooling="partial")
+    partners = partners_apart(summary, settings)
+    assert not isinstance(partners, Together)
+    found = pooling.pool_spend(
+        alike, partners, settings, ChainSettings(), on_refusal="sample",
+        rng=np.random.default_rng(1),
+    )  # fmt: skip
+    assert isinstance(found, Together)
+    assert "spend (nearly) the same" in found.why
 
 
 def test_no_pooling_borrows_less_and_warns(summary, partial) -> None:
