@@ -364,7 +364,8 @@ def _levelled(
     spare = len(partner) - int((size > 0).sum())
     within = float(np.sum((log_mean - mean[partner]) ** 2)) / max(spare, 1)
     middle = float(np.median(mean[size > 0]))
-    between = float(np.mean((mean - middle)[size > 0] ** 2))
+    chance = within * float(np.mean(1.0 / size[size > 0]))
+    between = float(np.mean((mean - middle)[size > 0] ** 2)) - chance
     if spare == 0 or between < within:
         return customers
     level = (mean - middle) * size * between / (there * between + within)
