@@ -11,7 +11,8 @@ deviation ``1/sqrt(2n)``, 5 % quantile ``2.1/sqrt(n)``). The chains are compared
 too, one half against the other: what they disagree on they can't be held against us. CPU time is
 compared twice: as either side is run by default (1,000 draws of ours; four chains of 1,000 tuning
 steps and 1,000 draws: what it takes to a usable posterior, where the bar is), where the chains
-asked for are longer than that, and for each effective draw of the runs that are compared.
+asked for are longer than that (not with ``--no-default-run``, which spares their time), and for
+each effective draw of the runs that are compared.
 Times are CPU seconds, user and system, of this process with all its threads, model compilation
 included, imports not. With ``--keep`` the chains are stored in a folder and not run again; their
 CPU seconds are then of the run that made them.
@@ -398,6 +399,7 @@ def compared(
     draws: int,
     future_draws: int,
     keep: Path | None = None,
+    default_run: bool = True,
 ) -> str:
     """Fit both ways and write the comparison as Markdown."""
     data = PROGRAMMES[name]()
@@ -419,7 +421,7 @@ def compared(
         f"{told.divergences} divergent steps. Ours: {draws:,} draws, {one.effective:,.0f} "
         f"effective. "
     )
-    long_run = numbers.chains * numbers.steps > DEFAULT_STEPS
+    long_run = default_run and numbers.chains * numbers.steps > DEFAULT_STEPS
     head += speed(
         usual=usual_seconds(data, part, path=path) if long_run else None,
         ours_quick=quick,
@@ -440,6 +442,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=4000)
     parser.add_argument("--future-draws", type=int, default=4000)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--no-default-run", dest="default_run", action="store_false")
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -455,6 +458,7 @@ def main() -> None:
         draws=asked.draws,
         future_draws=asked.future_draws,
         keep=asked.keep,
+        default_run=asked.default_run,
     )
     print(text)
     if asked.write:
