@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -211,10 +212,17 @@ def sample_purchase(
     Fader, Hardie & Lee (2005), Marketing Science 24(2), 275-284.
     """
     history = tuple(np.asarray(column, dtype=np.float64) for column in (x, t_x, T))
-    model, unit = _purchase_model(
-        *history, partners=partners, covariates=covariates, priors=settings.priors
+    large = partners is not None and _mostly_large(partners)
+    build = partial(
+        _purchase_model,
+        *history,
+        partners=partners,
+        covariates=covariates,
+        priors=settings.priors,
     )
-    found = _sampled(model, settings, rng=rng, what=_PURCHASES)
+    model, unit = build(centred=large)
+    again = (lambda: build(centred=False)[0]) if large else None
+    found = _sampled(model, settings, rng=rng, what=_PURCHASES, again=again)
     theta = _coordinates(found, PURCHASE_COORDINATES)
     names = ("r", "alpha", "a", "b")
     parameters = (float(value) for value in purchase_parameters(theta.mean(axis=0)))
@@ -281,10 +289,17 @@ def sample_spend(
     """
     single = spend == "gamma-gamma"
     data = amounts_data(customers) if single else means_data(customers)
-    model = _spend_model(
-        data, single=single, partners=partners, covariates=covariates, priors=settings.priors
+    large = partners is not None and _mostly_large(partners)
+    build = partial(
+        _spend_model,
+        data,
+        single=single,
+        partners=partners,
+        covariates=covariates,
+        priors=settings.priors,
     )
-    found = _sampled(model, settings, rng=rng, what=_SPEND)
+    again = (lambda: build(centred=False)) if large else None
+    found = _sampled(build(centred=large), settings, rng=rng, what=_SPEND, again=again)
     theta = _coordinates(found, SPEND_COORDINATES)
     names = ("p", "q", "v")
     parameters = (float(value) for value in spend_parameters(theta.mean(axis=0)))
@@ -314,6 +329,7 @@ def _purchase_model(
     partners: Partners | None,
     covariates: Covariates | None = None,
     priors: Priors,
+    centred: bool = False,
 ) -> tuple[Any, float]:
     """Build the model, pooled or by partner; with the mean age, its unit of time."""
     rows = unique_rows(x, t_x, T)
@@ -332,7 +348,7 @@ def _purchase_model(
             partners.groups,
             unit=unit,
             priors=priors,
-            centred=_mostly_large(partners),
+            centred=centred,
             columns=columns,
         )
     elif columns is not None:
@@ -350,6 +366,7 @@ def _spend_model(
     partners: Partners | None,
     covariates: Covariates | None = None,
     priors: Priors,
+    centred: bool = False,
 ) -> Any:
     """Build the model, pooled or by partner."""
     alike = partners is None and covariates is None
@@ -372,7 +389,7 @@ def _spend_model(
             partners.groups,
             unit=data.unit,
             priors=priors,
-            centred=_mostly_large(partners),
+            centred=centred,
             columns=columns,
         )
     elif columns is not None:
@@ -421,8 +438,18 @@ def _spend_log_likelihood(
 
 
 def _sampled(
-    model: Any, settings: ChainSettings, *, rng: np.random.Generator, what: str
+    model: Any,
+    settings: ChainSettings,
+    *,
+    rng: np.random.Generator,
+    what: str,
+    again: Callable[[], Any] | None = None,
 ) -> Sampled:
+    """Draw; where steps diverge, once more with smaller ones, and by ``again``'s form if given.
+
+    Levels themselves are quick to sample where partners are large, and diverge where these hardly
+    differ; deviations in units of their spread do not.
+    """
     seed, draws, progress = int(rng.integers(2**31 - 1)), settings.draws, settings.progress
     if settings.method == "advi":
         return approximate(model, seed=seed, draws=draws, what=what, progress=progress)
@@ -436,6 +463,7 @@ def _sampled(
     found = sample_chains(model, seed=seed, sampling=enough, what=what, progress=progress)
     if by_partner and found.numbers is not None and found.numbers.divergences > 0:
         smaller = replace(enough, target_accept=_MOST_CAREFUL)
+        model = model if again is None else again()
         return sample_chains(model, seed=seed + 1, sampling=smaller, what=what, progress=progress)
     return found
 

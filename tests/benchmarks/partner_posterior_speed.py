@@ -38,7 +38,12 @@ from ltvforecast.fitting.hierarchy_spend import PartnerSpend, fit_partner_spend
 from ltvforecast.fitting.mcmc import Sampled, Sampling, sample_chains, thinned
 from ltvforecast.fitting.prior_settings import DEFAULT_PRIORS
 from ltvforecast.fitting.pymc_models import partner_groups
-from ltvforecast.fitting.sampled_fit import Partners, _purchase_model, _spend_model
+from ltvforecast.fitting.sampled_fit import (
+    Partners,
+    _mostly_large,
+    _purchase_model,
+    _spend_model,
+)
 from ltvforecast.fitting.spend_data import amounts_data
 from tests.benchmarks.accuracy_page import table, write_section
 from tests.benchmarks.partner_data import Array, by_partner, future_purchases, spenders
@@ -175,12 +180,16 @@ def chains(data: Data, part: str, *, sampling: Sampling) -> Sampled:
     groups = partner_groups([f"p{k:04d}" for k in range(data.partners)])
     partners = Partners(groups=groups, home=data.home)
     model: Any
+    centred = _mostly_large(partners)
     if part == "purchases":
-        model, _ = _purchase_model(*data.history, partners=partners, priors=DEFAULT_PRIORS)
+        model, _ = _purchase_model(
+            *data.history, partners=partners, priors=DEFAULT_PRIORS, centred=centred
+        )
     else:
         model = _spend_model(
-            amounts_data(data.customers), single=True, partners=partners, priors=DEFAULT_PRIORS
-        )
+            amounts_data(data.customers), single=True, partners=partners, priors=DEFAULT_PRIORS,
+            centred=centred,
+        )  # fmt: skip
     return sample_chains(model, seed=2, sampling=sampling)
 
 

@@ -67,7 +67,8 @@ def test_lifetimes_is_one_of_the_methods(cdnow, tmp_path) -> None:
 @pytest.mark.parametrize("method", ["nuts", "advi"])
 def test_sampled_methods_give_the_same_record(cdnow, tmp_path, method) -> None:
     priors = priors_from_table({"log_r": {"sd": 1.0}})
-    model = fit_model(summary_of(cdnow), method=method, draws=400, priors=priors)
+    summary = summary_of(cdnow)
+    model = fit_model(summary, method=method, pooling="complete", draws=400, priors=priors)
     assert model.purchase.draws["r"].shape == (400, 1)
     assert model.purchase.draws["r"].mean() == pytest.approx(0.243, abs=0.02)
     save_model(model, tmp_path / "model")

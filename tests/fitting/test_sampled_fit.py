@@ -64,22 +64,28 @@ def test_chains_of_partners_that_diverge_are_tried_once_more_with_smaller_steps(
     numbers = ChainNumbers(
         chains=4, steps=1000, r_hat=1.0, ess_bulk=900.0, ess_tail=900.0, divergences=2, bfmi=1.0
     )
-    tried: list[Sampling] = []
+    tried: list[tuple[object, float | None]] = []
 
-    def diverging(_model, *, sampling: Sampling, **_options: object) -> Sampled:
-        tried.append(sampling)
+    def diverging(built: object, *, sampling: Sampling, **_options: object) -> Sampled:
+        tried.append((built, sampling.target_accept))
         return Sampled(draws={}, sampler="pymc", numbers=numbers)
 
     monkeypatch.setattr(sampled_fit, "sample_chains", diverging)
     model = SimpleNamespace(coords={"partner": ("a", "b")})
-    found = sampled_fit._sampled(
-        model,
-        ChainSettings(draws=100, sampling=Sampling(target_accept=asked)),
-        rng=np.random.default_rng(1),
-        what="it",
-    )
-    assert [sampling.target_accept for sampling in tried] == wanted
-    assert found.numbers is numbers  # still to be refused
+    other = SimpleNamespace(coords={"partner": ("a", "b")})
+    for again, last in ((None, model), (lambda: other, other)):
+        tried.clear()
+        found = sampled_fit._sampled(
+            model,
+            ChainSettings(draws=100, sampling=Sampling(target_accept=asked)),
+            rng=np.random.default_rng(1),
+            what="it",
+            again=again,
+        )
+        assert [accept for _, accept in tried] == wanted
+        assert tried[0][0] is model
+        assert tried[-1][0] is (last if len(wanted) > 1 else model)
+        assert found.numbers is numbers  # still to be refused
 
 
 def test_homes_and_segments_follow_the_summary(cdnow) -> None:
